@@ -1,0 +1,31 @@
+"""Numbers as people read them: bytes, rates and durations."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+
+def size(count: float) -> str:
+    """Bytes as a decimal size: `1.5 GB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `850 ms`, `12.3 s`, `4 min 05 s` or `2 h 03 min`."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def utc(moment: datetime) -> str:
+    """An aware time as ISO 8601 in UTC, to the second: `2026-11-23T02:15:00Z`."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
