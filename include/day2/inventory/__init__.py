@@ -1,0 +1,1 @@
+"""Environments, targets and policies: typed models, loading, selecting, JSON Schema."""
