@@ -1,1 +1,28 @@
 """Environments, targets and policies: typed models, loading, selecting, JSON Schema."""
+
+from day2.inventory.model import BackupPolicy, Database, Environment, Host, Repository, RestorePolicy, Service
+from day2.inventory.places import calendars_folder, environments_folder
+from day2.inventory.problems import BrokenInventory, Problem
+from day2.inventory.reading import check_all, environments, load, read_all, report
+from day2.inventory.selecting import policy_hash, select
+
+__all__ = [
+    "BackupPolicy",
+    "BrokenInventory",
+    "Database",
+    "Environment",
+    "Host",
+    "Problem",
+    "Repository",
+    "RestorePolicy",
+    "Service",
+    "calendars_folder",
+    "check_all",
+    "environments",
+    "environments_folder",
+    "load",
+    "policy_hash",
+    "read_all",
+    "report",
+    "select",
+]

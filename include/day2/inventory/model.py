@@ -6,188 +6,180 @@ environment's time zone, secrets are Airflow connection ids.
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-ConnectionId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,200}$")]
+from day2.inventory.fields import (
+    ConnectionId,
+    Cron,
+    Duration,
+    Model,
+    Name,
+    Operation,
+    PositiveDuration,
+    RepositoryUrl,
+    TimeZone,
+)
+from day2.inventory.policy import BackupPolicy, Encryption, Policies, RestorePolicy, Retention
 
+__all__ = [
+    "BackupPolicy",
+    "Database",
+    "DeclaredEmpty",
+    "Encryption",
+    "Environment",
+    "HealthCheck",
+    "Host",
+    "Module",
+    "ObjectLock",
+    "Policies",
+    "Regions",
+    "Repository",
+    "RestorePolicy",
+    "Retention",
+    "Service",
+    "Standby",
+    "Window",
+]
 
-class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Retention(Model):
-    """Grandfather-father-son: how many days, weeks, months and years keep a recovery point."""
-
-    daily: int = Field(7, ge=0)
-    weekly: int = Field(4, ge=0)
-    monthly: int = Field(12, ge=0)
-    yearly: int = Field(0, ge=0)
-    minimum: int = Field(2, ge=1, description="never fewer verified recovery points than this")
-
-
-class Encryption(Model):
-    """age (age-encryption.org/v1): who can decrypt, and where the restore test finds its identity."""
-
-    recipients: tuple[str, ...] = Field(min_length=1, description="age public keys, age1…")
-    identity: ConnectionId = Field(description="Airflow connection whose password is an age secret key")
-
-
-class BackupPolicy(Model):
-    """How databases are backed up. Set for the environment; a database may override any field."""
-
-    schedule: str = Field("0 2 * * *", description="cron, in the environment's time zone")
-    engine: Literal["physical", "logical"] = "physical"
-    rpo: timedelta = Field(timedelta(hours=26), description="recovery point objective")
-    rto: timedelta = Field(timedelta(hours=1), description="objective for the restore itself")
-    repository: Name = Field("primary", description="where recovery points are written")
-    copies: tuple[Name, ...] = Field((), description="repositories that receive a copy")
-    encryption: Encryption | Literal["none"] = Field(description="`none` must be said, it is never a default")
-    retention: Retention = Retention()
-    compression_level: int = Field(3, ge=1, le=19, description="zstd level")
-    compression_workers: int = Field(2, ge=0, le=64, description="zstd threads")
-    minimum_bytes: int = Field(0, ge=0, description="a stored recovery point smaller than this is a failure")
-    size_change_percent: int = Field(50, ge=1, description="allowed change against the trailing median")
-    max_targets: int = Field(50, ge=1, description="blast radius: more databases than this and the run is refused")
-    lease_ttl: timedelta = timedelta(hours=6)
-    scratch: Path | None = Field(None, description="folder for restore tests; the worker's temporary folder if unset")
-    retries: int = Field(2, ge=0, le=10)
-    retry_delay: timedelta = timedelta(minutes=2)
-
-
-class RestorePolicy(Model):
-    """Who may restore, and how in-place restores are approved."""
-
-    approvers: int = Field(1, ge=1, description="approvals an in-place restore needs")
-    response_timeout: timedelta = timedelta(hours=4)
-    lease_ttl: timedelta = timedelta(hours=6)
-
-
-class Policies(Model):
-    database_backup: BackupPolicy
-    database_restore: RestorePolicy = RestorePolicy()
+OWNER = "who answers for it; the environment's owner if unset"
+TAGS = "labels of your own"
+DEPENDS_ON = "kind/name: database/orders, host/web-01, service/cart"
 
 
 class ObjectLock(Model):
     """The lock every object gets, and that is read back and tried."""
 
-    mode: Literal["COMPLIANCE", "GOVERNANCE"] = "COMPLIANCE"
-    days: int = Field(ge=1)
+    mode: Literal["COMPLIANCE", "GOVERNANCE"] = Field(
+        default="COMPLIANCE", description="COMPLIANCE: nobody can lift it"
+    )
+    days: int = Field(ge=1, description="how long an object cannot be deleted")
 
 
 class Repository(Model):
     """Where recovery points live: an S3 bucket and prefix, or a folder."""
 
-    name: Name
-    url: Annotated[str, StringConstraints(pattern=r"^(s3://[^/]+(/.*)?|file:///.+)$")]
-    connection: ConnectionId | None = Field(None, description="Airflow connection of type aws; none for file://")
-    region: Name
-    media: str = Field("object-storage", description="kind of medium, for the 3-2-1-1-0 score")
-    object_lock: ObjectLock | None = None
+    name: Name = Field(description="what policies call it")
+    url: RepositoryUrl = Field(description="s3://bucket/prefix, or file:///folder")
+    connection: ConnectionId | None = Field(
+        default=None, description="Airflow connection of type aws; none for file://"
+    )
+    region: Name = Field(description="where the medium is")
+    media: str = Field(default="object-storage", description="kind of medium, for the 3-2-1-1-0 score")
+    object_lock: ObjectLock | None = Field(default=None, description="the bucket's lock, which is read back and tried")
 
 
 class DeclaredEmpty(Model):
     """A table that is empty on purpose. Without this an empty table is a finding."""
 
     table: str = Field(description="schema.table")
-    reason: str = Field(min_length=3)
-    until: date
+    reason: str = Field(min_length=3, description="why it is empty")
+    until: date = Field(description="the last day this holds; look again then")
 
 
 class Standby(Model):
-    connection: ConnectionId
-    region: Name
+    """The streaming copy that takes over in a disaster."""
+
+    connection: ConnectionId = Field(description="Airflow connection of type postgres")
+    region: Name = Field(description="where it runs")
 
 
 class Database(Model):
     """A PostgreSQL database: what operations call it, and the connection that reaches it."""
 
-    name: Name
+    name: Name = Field(description="what operations call it")
     connection: ConnectionId = Field(description="Airflow connection of type postgres")
-    dbname: str | None = Field(None, description="the database's own name, if the connection does not say it")
-    region: Name
-    owner: str | None = None
-    tags: dict[str, str] = {}
-    standby: Standby | None = None
-    depends_on: tuple[str, ...] = ()
-    declared_empty: tuple[DeclaredEmpty, ...] = ()
-    policies: dict[str, dict[str, Any]] = Field({}, description="operation: the fields that differ here")
+    dbname: str | None = Field(default=None, description="the database's own name, if the connection does not say it")
+    region: Name = Field(description="where it runs")
+    owner: str | None = Field(default=None, description=OWNER)
+    tags: dict[str, str] = Field(default={}, description=TAGS)
+    standby: Standby | None = Field(default=None, description="its streaming standby")
+    depends_on: tuple[str, ...] = Field(default=(), description=DEPENDS_ON)
+    declared_empty: tuple[DeclaredEmpty, ...] = Field(default=(), description="tables that are empty on purpose")
+    policies: dict[str, dict[str, Any]] = Field(default={}, description="operation: the fields that differ here")
 
 
 class Host(Model):
-    name: Name
-    address: str
+    """A Linux machine."""
+
+    name: Name = Field(description="what operations call it")
+    address: str = Field(description="host name or address")
     connection: ConnectionId = Field(description="Airflow connection of type ssh")
-    region: Name
-    wave: Literal["canary", "early", "broad"] = "broad"
-    owner: str | None = None
-    tags: dict[str, str] = {}
-    depends_on: tuple[str, ...] = ()
+    region: Name = Field(description="where it runs")
+    wave: Literal["canary", "early", "broad"] = Field(default="broad", description="when changes reach it")
+    owner: str | None = Field(default=None, description=OWNER)
+    tags: dict[str, str] = Field(default={}, description=TAGS)
+    depends_on: tuple[str, ...] = Field(default=(), description=DEPENDS_ON)
 
 
 class HealthCheck(Model):
     """How to tell from outside that a service works."""
 
-    kind: Literal["http", "tcp", "sql"]
+    kind: Literal["http", "tcp", "sql"] = Field(description="what is tried")
     address: str = Field(description="URL, host:port, or a connection id for sql")
-    expect: str | None = Field(None, description="text, status or value that must come back")
-    timeout: timedelta = timedelta(seconds=5)
+    expect: str | None = Field(default=None, description="text, status or value that must come back")
+    timeout: PositiveDuration = Field(
+        default="PT5S", validate_default=True, description="no answer by then is a failure"
+    )
 
 
 class Service(Model):
-    name: Name
-    owner: str | None = None
-    tags: dict[str, str] = {}
-    depends_on: tuple[str, ...] = Field((), description="kind/name: database/orders, host/web-01, service/cart")
-    health_checks: tuple[HealthCheck, ...] = ()
+    """What people use, and what it stands on."""
+
+    name: Name = Field(description="what operations call it")
+    owner: str | None = Field(default=None, description=OWNER)
+    tags: dict[str, str] = Field(default={}, description=TAGS)
+    depends_on: tuple[str, ...] = Field(default=(), description=DEPENDS_ON)
+    health_checks: tuple[HealthCheck, ...] = Field(default=(), description="all must pass for it to be healthy")
 
 
 class Module(Model):
     """An infrastructure-as-code module that made some of the targets."""
 
-    name: Name
-    source: str
-    version: str
-    manages: tuple[str, ...] = ()
+    name: Name = Field(description="what operations call it")
+    source: str = Field(description="where its code is")
+    version: str = Field(description="the version that should be applied")
+    manages: tuple[str, ...] = Field(default=(), description="the targets it made, as kind/name")
 
 
 class Window(Model):
     """When change is allowed: cron for the start, a length, and when no new work may begin."""
 
-    name: Name
-    start: str = Field(description="cron, in the environment's time zone")
-    duration: timedelta
-    cutoff: timedelta = Field(timedelta(0), description="before the end; no new work after it")
-    operations: tuple[str, ...] = ()
+    name: Name = Field(description="what a plan calls it")
+    start: Cron = Field(description="cron, in the environment's time zone")
+    duration: PositiveDuration = Field(description="how long it is open")
+    cutoff: Duration = Field(default="PT0S", validate_default=True, description="before the end; no new work after it")
+    operations: tuple[Operation, ...] = Field(default=(), description="the operations it is for")
 
 
 class Regions(Model):
-    primary: Name
-    recovery: Name
+    """Where it runs, and where it comes back after a disaster."""
+
+    primary: Name = Field(description="where it runs")
+    recovery: Name = Field(description="where it comes back")
 
 
 class Environment(Model):
     """One environment: the single source of truth for what is operated and how."""
 
-    name: Name
-    tier: Literal["production", "staging", "development"]
-    regions: Regions
-    timezone: str = "UTC"
-    owner: str
-    tags: dict[str, str] = {}
-    calendar: str | None = Field(None, description="file in include/calendars")
-    windows: tuple[Window, ...] = ()
-    ledger: ConnectionId = "day2_ledger"
-    repositories: tuple[Repository, ...] = ()
-    databases: tuple[Database, ...] = ()
-    hosts: tuple[Host, ...] = ()
-    services: tuple[Service, ...] = ()
-    modules: tuple[Module, ...] = ()
-    policies: Policies
+    name: Name = Field(description="the file's name without .yaml")
+    tier: Literal["production", "staging", "development"] = Field(description="how much care it needs")
+    regions: Regions = Field(description="where it runs, and where it comes back")
+    timezone: TimeZone = Field(default="UTC", description="IANA time zone of schedules and windows")
+    owner: str = Field(description="who answers for it")
+    tags: dict[str, str] = Field(default={}, description=TAGS)
+    calendar: str | None = Field(default=None, description="change freezes: an .ics file in the calendars folder")
+    windows: tuple[Window, ...] = Field(default=(), description="when change is allowed")
+    ledger: ConnectionId = Field(default="day2_ledger", description="Airflow connection of the ledger")
+    repositories: tuple[Repository, ...] = Field(default=(), description="where recovery points live")
+    databases: tuple[Database, ...] = Field(default=(), description="PostgreSQL databases")
+    hosts: tuple[Host, ...] = Field(default=(), description="Linux machines")
+    services: tuple[Service, ...] = Field(default=(), description="what people use")
+    modules: tuple[Module, ...] = Field(default=(), description="infrastructure as code")
+    policies: Policies = Field(description="how each operation is done")
 
     def database(self, name: str) -> Database:
         """The database of that name. Raises KeyError."""
@@ -199,5 +191,27 @@ class Environment(Model):
 
     def backup_policy(self, database: Database) -> BackupPolicy:
         """The environment's backup policy with this database's overrides, validated again."""
-        merged = self.policies.database_backup.model_dump() | database.policies.get("database_backup", {})
-        return BackupPolicy.model_validate(merged)
+        return _overridden(self.policies.database_backup, database.policies.get("database_backup"))
+
+    def restore_policy(self, database: Database) -> RestorePolicy:
+        """The environment's restore policy with this database's overrides, validated again."""
+        return _overridden(self.policies.database_restore, database.policies.get("database_restore"))
+
+
+Policy = TypeVar("Policy", bound=Model)
+
+
+def _overridden(policy: Policy, override: Mapping[str, Any] | None) -> Policy:
+    if not override:
+        return policy
+    return type(policy).model_validate(_merged(policy.model_dump(), override))
+
+
+def _merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """`override` wins, field by field also inside: `retention: {daily: 3}` leaves weekly as it was."""
+    result = dict(base)
+    for key, value in override.items():
+        inner = result.get(key)
+        both = isinstance(inner, Mapping) and isinstance(value, Mapping)
+        result[key] = _merged(inner, value) if both else value  # type: ignore[arg-type]
+    return result

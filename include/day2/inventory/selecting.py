@@ -1,0 +1,39 @@
+"""Choosing targets of an environment, and the fingerprint of the policy they are held to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from day2.errors import PlanRefused
+from day2.inventory.fields import nearest
+from day2.inventory.model import Database, Environment
+
+
+def select(environment: Environment, names: Iterable[str]) -> tuple[Database, ...]:
+    """The databases of these names, in the inventory's order. Raises PlanRefused for unknown and for none."""
+    wanted, known = set(names), [each.name for each in environment.databases]
+    if unknown := sorted(wanted - set(known)):
+        listed = "; ".join(f"'{name}' is no database{nearest(name, known)}" for name in unknown)
+        raise PlanRefused(listed, target=environment.name, next_step="choose from the inventory as it is now")
+    if not wanted:
+        choice = ", ".join(known) or "this environment has none"
+        raise PlanRefused("no database was chosen", target=environment.name, next_step=f"choose from: {choice}")
+    return tuple(each for each in environment.databases if each.name in wanted)
+
+
+def policy_hash(environment: Environment) -> str:
+    """sha256 of every policy as it applies, overrides resolved: the same policy gives the same hash."""
+    policy = {
+        "environment": environment.policies.model_dump(mode="json"),
+        "databases": {
+            each.name: {
+                "database_backup": environment.backup_policy(each).model_dump(mode="json"),
+                "database_restore": environment.restore_policy(each).model_dump(mode="json"),
+            }
+            for each in environment.databases
+        },
+    }
+    canonical = json.dumps(policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
