@@ -1,0 +1,1 @@
+"""The plan, approvals and what may stop a run before it touches anything."""

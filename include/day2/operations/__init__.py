@@ -1,0 +1,1 @@
+"""One module an operation: plan, act, undo and facts as plain functions."""

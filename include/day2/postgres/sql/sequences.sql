@@ -1,0 +1,8 @@
+-- A row per sequence. Privilege: SELECT or USAGE on the sequence; `readable` says whether we have it.
+select n.nspname as schema_name, c.relname as name,
+       has_schema_privilege(n.oid, 'USAGE') and has_sequence_privilege(c.oid, 'SELECT') as readable
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+where c.relkind = 'S' and c.relpersistence <> 't'
+  and n.nspname not in ('pg_catalog', 'information_schema')
+order by 1, 2
