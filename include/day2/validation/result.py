@@ -88,13 +88,15 @@ class SuiteResult:
 
 
 def plain(value: Any) -> Any:
-    """A value as JSON can hold it: NaN is null, decimals and numpy's are numbers, times ISO 8601."""
+    """A value as JSON can hold it: NaN and infinity are null, decimals and numpy's are numbers, times ISO 8601."""
     if isinstance(value, float):
-        return None if math.isnan(value) else float(value) if math.isfinite(value) else str(value)
+        # An endless duration is no more a measurement than NaN is.
+        return float(value) if math.isfinite(value) else None
     if value is None or isinstance(value, str | bool | int):
         return value
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        whole = value.is_finite() and value == value.to_integral_value()
+        return int(value) if whole else plain(float(value))
     if isinstance(value, date):
         return value.isoformat()
     return plain(value.item()) if hasattr(value, "item") else str(value)

@@ -1,0 +1,264 @@
+"""Every check of every suite of ours, judged for real: true facts pass, each lie is caught by its own check."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+
+from day2.validation import SuiteResult, run
+from day2.validation.suite import NOT_NULL, OURS, load
+
+SUITES = sorted(path.stem for path in OURS.glob("*.json"))
+
+GOOD: dict[str, dict[str, Any]] = {
+    "database_backup": {
+        "target": "orders",
+        "engine": "physical",
+        "point_id": "20261123T020000Z-orders",
+        "committed": True,
+        "stored_bytes": 900_000_000,
+        "minimum_bytes": 1_000_000,
+        "previous_median_bytes": 1_000_000_000,
+        "size_change_percent_allowed": 30,
+        "size_ratio": 0.9,
+        "objects_verified": 4,
+        "objects_expected": 4,
+        "copies_expected": 1,
+        "copies_verified": 1,
+        "lock_expected": True,
+        "lock_verified": True,
+        "score_3_2_1_1_0": "3-2-1-1-0",
+        "score_ok": True,
+        "encrypted": True,
+        "encryption_expected": True,
+        "restore_ran": True,
+        "restore_started": True,
+        "restore_seconds": 12.5,
+        "rto_seconds": 3600,
+        "amcheck_errors": 0,
+        "page_checksum_errors": 0,
+        "watermark_expected": True,
+        "watermark_found": True,
+        "tables_expected": 10,
+        "tables_compared": 10,
+        "tables_equal": 10,
+        "fingerprints_pinned_share": 0.8,
+        "schema_equal": True,
+        "extensions_equal": True,
+        "roles_equal": True,
+        "sequences_equal": True,
+        "recovery_point_age_seconds": 60.0,
+        "rpo_seconds": 93_600,
+        "scratch_removed": True,
+    },
+    "database_backup_tables": {
+        "target": "orders public.order_line",
+        "database": "orders",
+        "table": "public.order_line",
+        "expected_rows": 5,
+        "restored_rows": 5,
+        "expected_fingerprint": "9b1c",
+        "restored_fingerprint": "9b1c",
+        "pinned": True,
+        "fingerprint_equal": True,
+        "empty": False,
+        "declared_empty": False,
+        "empty_ok": True,
+    },
+    "database_restore": {
+        "target": "orders",
+        "destination": "in place",
+        "restore_finished": True,
+        "tables_expected": 10,
+        "tables_compared": 10,
+        "tables_equal": 10,
+        "schema_equal": True,
+        "sequences_equal": True,
+        "old_data_kept": True,
+        "safety_point_verified": True,
+        "server_writable": True,
+    },
+}
+
+# What is changed in facts that pass, and the checks that must fail for it: these and no other.
+LIES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
+    "database_backup": [
+        ({"committed": False}, {"committed"}),
+        ({"point_id": ""}, {"point_named"}),
+        ({"stored_bytes": 0, "minimum_bytes": 0}, {"not_empty"}),
+        ({"stored_bytes": 999_999}, {"size_floor"}),
+        ({"size_ratio": 0.69}, {"size_shrink"}),
+        ({"size_ratio": 1.31}, {"size_growth"}),
+        ({"size_change_percent_allowed": 5}, {"size_shrink"}),
+        ({"objects_verified": 0, "objects_expected": 0}, {"objects_listed"}),
+        ({"objects_verified": 3}, {"objects"}),
+        ({"copies_verified": -1, "copies_expected": -1}, {"copies_counted"}),
+        ({"copies_verified": 0}, {"copies"}),
+        ({"lock_verified": False}, {"lock"}),
+        ({"score_3_2_1_1_0": "good"}, {"score_form"}),
+        ({"score_ok": False}, {"score_ok"}),
+        ({"encrypted": False}, {"encryption"}),
+        ({"restore_ran": False}, {"restore_ran"}),
+        ({"restore_started": False}, {"restore_started"}),
+        ({"restore_seconds": -1}, {"restore_duration"}),
+        ({"restore_seconds": 3601}, {"rto"}),
+        ({"amcheck_errors": 1}, {"amcheck_errors"}),
+        ({"page_checksum_errors": 1}, {"page_checksum_errors"}),
+        ({"watermark_found": False}, {"watermark"}),
+        ({"tables_expected": 0, "tables_compared": 0, "tables_equal": 0}, {"tables_present"}),
+        ({"tables_compared": 9}, {"tables_compared"}),
+        ({"tables_equal": 9}, {"tables_equal"}),
+        ({"tables_expected": 11}, {"tables_compared", "tables_equal"}),
+        ({"fingerprints_pinned_share": 1.1}, {"fingerprints_pinned_share"}),
+        ({"schema_equal": False}, {"schema_equal"}),
+        ({"extensions_equal": False}, {"extensions_equal"}),
+        ({"roles_equal": False}, {"roles_equal"}),
+        ({"sequences_equal": False}, {"sequences_equal"}),
+        ({"recovery_point_age_seconds": 93_601}, {"rpo"}),
+        ({"recovery_point_age_seconds": -1}, {"clock"}),
+        ({"scratch_removed": False}, {"scratch_removed"}),
+    ],
+    "database_backup_tables": [
+        ({"expected_rows": -1, "restored_rows": -1}, {"rows_counted"}),
+        ({"restored_rows": 4}, {"rows"}),
+        ({"fingerprint_equal": False}, {"fingerprint_equal"}),
+        ({"empty_ok": False}, {"empty_ok"}),
+    ],
+    "database_restore": [
+        ({"destination": ""}, {"destination"}),
+        ({"restore_finished": False}, {"restore_finished"}),
+        ({"tables_expected": 0, "tables_compared": 0, "tables_equal": 0}, {"tables_present"}),
+        ({"tables_compared": 9}, {"tables_compared"}),
+        ({"tables_equal": 9}, {"tables_equal"}),
+        ({"schema_equal": False}, {"schema_equal"}),
+        ({"sequences_equal": False}, {"sequences_equal"}),
+        ({"old_data_kept": False}, {"old_data_kept"}),
+        ({"safety_point_verified": False}, {"safety_point_verified"}),
+        ({"server_writable": False}, {"server_writable"}),
+    ],
+}
+
+Failed = dict[str, set[str]]
+
+
+def _rows(suite: str) -> dict[str, dict[str, Any]]:
+    """The good row, a row for each lie and one for each required fact that is null, by target."""
+    lies = {f"lie {number}": lie for number, (lie, _) in enumerate(LIES[suite])}
+    nulls = {f"no {column}": {column: None} for column in load(suite).required - {"target"}}
+    changes = {"good": {}} | lies | nulls
+    return {target: GOOD[suite] | {"target": target} | change for target, change in changes.items()}
+
+
+@cache
+def _judged(suite: str) -> SuiteResult:
+    return run(list(_rows(suite).values()), suite)
+
+
+def _failed(result: SuiteResult, target: str) -> set[str]:
+    return {each.id for each in result.checks if each.target == target and not each.passed}
+
+
+def _cases() -> list[Any]:
+    return [
+        pytest.param(suite, f"lie {number}", caught, id=f"{suite}-{number}-{'-'.join(sorted(caught))}")
+        for suite, lies in LIES.items()
+        for number, (_, caught) in enumerate(lies)
+    ]
+
+
+def test_each_suite_is_judged_here():
+    assert SUITES == sorted(GOOD) == sorted(LIES)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_true_facts_pass_every_check(suite: str):
+    result = run([GOOD[suite]], suite)
+    assert [each.line() for each in result.checks if not each.passed] == []
+    assert {each.id for each in result.checks} == {each.meta.id for each in load(suite).expectations}
+
+
+@pytest.mark.parametrize(("suite", "target", "caught"), _cases())
+def test_a_lie_is_caught_by_its_own_check(suite: str, target: str, caught: set[str]):
+    assert _failed(_judged(suite), target) == caught
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_other_targets_are_not_blamed(suite: str):
+    assert _failed(_judged(suite), "good") == set()
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_check_of_a_target_can_fail(suite: str):
+    caught = {check for _, checks in LIES[suite] for check in checks}
+    per_target = {each.meta.id for each in load(suite).expectations if each.type != "expect_column_to_exist"}
+    assert {name for name in per_target if not name.startswith("measured.")} - caught == {"targets.once"}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_a_fact_that_was_not_measured_fails_and_so_does_all_that_reads_it(suite: str):
+    loaded = load(suite)
+    for column in loaded.required - {"target"}:
+        read = {column} | {name for name, derived in loaded.derived.items() if derived.column == column}
+        readers = {each.meta.id for each in loaded.expectations if read & set(each.columns)}
+        assert _failed(_judged(suite), f"no {column}") == readers
+        assert f"measured.{column}" in readers
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_the_same_target_twice_is_caught_on_both_rows(suite: str):
+    result = run([GOOD[suite], GOOD[suite]], suite)
+    assert [each.id for each in result.failures()] == ["targets.once", "targets.once"]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_facts_without_a_target_are_blamed_by_their_row(suite: str):
+    result = run([GOOD[suite], GOOD[suite] | {"target": None}], suite)
+    assert _failed(result, "row 2") == {"targets.once", "measured.target"}
+    assert not result.passed
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_column_that_is_compared_is_also_required(suite: str):
+    loaded = load(suite)
+    compared = {column for each in loaded.expectations if "exist" not in each.type for column in each.columns}
+    sources = {loaded.derived[name].column if name in loaded.derived else name for name in compared}
+    assert sources <= {each.kwargs["column"] for each in loaded.expectations if each.type == NOT_NULL}
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_column_of_the_facts_is_looked_at(suite: str):
+    assert GOOD[suite].keys() == {column for each in load(suite).expectations for column in each.columns} - load(
+        suite
+    ).derived.keys() | {each.column for each in load(suite).derived.values()}
+
+
+@pytest.mark.parametrize(
+    ("suite", "column", "check"),
+    [
+        ("database_backup", "previous_median_bytes", "size_history"),
+        ("database_backup_tables", "expected_fingerprint", "fingerprint_of_source"),
+        ("database_backup_tables", "restored_fingerprint", "fingerprint_of_restored"),
+    ],
+)
+def test_a_column_that_may_be_null_must_still_be_there(suite: str, column: str, check: str):
+    assert run([GOOD[suite] | {column: None}], suite).passed
+    without = {name: value for name, value in GOOD[suite].items() if name != column}
+    assert [(each.id, each.target) for each in run([without], suite).failures()] == [(check, "*")]
+
+
+def test_a_policy_that_asks_for_nothing_is_met_by_nothing():
+    nothing = dict.fromkeys(("lock_verified", "lock_expected", "encrypted", "encryption_expected"), False)
+    none = {"copies_expected": 0, "copies_verified": 0, "watermark_expected": False, "watermark_found": False}
+    assert run([GOOD["database_backup"] | nothing | none], "database_backup").passed
+
+
+def test_growth_and_a_missed_rto_are_warnings_and_all_else_is_critical():
+    warnings = {
+        (name, each.meta.id) for name in SUITES for each in load(name).expectations if each.severity != "critical"
+    }
+    assert warnings == {("database_backup", "size_growth"), ("database_backup", "rto")}
+    result = run([GOOD["database_backup"] | {"size_ratio": 2, "restore_seconds": 4000}], "database_backup")
+    assert result.passed
+    assert _failed(result, "orders") == {"size_growth", "rto"}
