@@ -96,7 +96,10 @@ class FolderStore:
         return False
 
     def _files(self, prefix: str) -> list[Path]:
-        return sorted(path for path in (self.root / prefix).rglob("*") if path.is_file())
+        """A prefix is a string, as in S3, and need not end at a folder."""
+        folder = self.root / prefix.rpartition("/")[0]
+        found = (path for path in folder.rglob("*") if path.is_file())
+        return sorted(path for path in found if self._key(path).startswith(prefix) or PARTIAL in path.name)
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
