@@ -1,0 +1,163 @@
+"""What the body of each kind of entry holds. `run` of the entry is `<dag id>/<run id>`.
+
+`attempt` is 1 plus the number of times the run was cleared: an entry never changes, so a second
+attempt writes entries of its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+
+class Trigger(TypedDict):
+    """Who or what started the run."""
+
+    type: str
+    user: str | None
+    reason: str | None
+    ticket: str | None
+
+
+class NotApplicable(TypedDict):
+    """Why a planned target needs nothing, and until when that holds (an ISO date)."""
+
+    reason: str
+    expiry: str
+
+
+class Target(TypedDict):
+    """A planned target. An operation may add fields of its own."""
+
+    name: str
+    not_applicable: NotRequired[NotApplicable]
+
+
+class Plan(TypedDict):
+    """kind `plan`: what the run is going to do, to what, and why it may."""
+
+    schema: int
+    attempt: int
+    operation: str
+    environment: str
+    dag_id: str
+    run_id: str
+    digest: str
+    change: Literal["standard", "normal", "emergency"]
+    dry_run: bool
+    trigger: Trigger
+    params: dict[str, Any]
+    targets: list[Target]
+    impact: dict[str, Any]
+    policy_hash: str | None
+    code_commit: str | None
+    tz: str
+    slot_expected: str | None
+    window: NotRequired[dict[str, Any] | None]
+
+
+class Error(TypedDict):
+    """An error as day2.errors.Day2Error.as_dict gives it."""
+
+    type: str
+    happened: str
+    target: str
+    left: str
+    next_step: str
+    runbook: str
+
+
+class Refusal(TypedDict):
+    """kind `refusal`: a plan or a lock said no, and nothing was touched."""
+
+    attempt: int
+    step: str
+    error: Error
+
+
+class Approval(TypedDict):
+    """kind `approval`: a decision, bound to a plan by its digest."""
+
+    attempt: int
+    plan_digest: str
+    kind: Literal["standing", "person"]
+    decision: Literal["approved", "rejected", "expired", "refused"]
+    who: str
+    when: str
+    comment: str | None
+    policy: str | None
+
+
+TakenOver = TypedDict("TakenOver", {"target": str, "from": str, "expired_at": str})
+
+
+class Lock(TypedDict):
+    """kind `lock`: leases were taken."""
+
+    attempt: int
+    targets: list[str]
+    ttl_seconds: float
+    taken_over: list[TakenOver]
+
+
+class Unlock(TypedDict):
+    """kind `unlock`: leases were given back."""
+
+    attempt: int
+    targets: list[str]
+
+
+class Artefact(TypedDict):
+    """Something larger that the run left in storage, named by its hash."""
+
+    uri: str
+    sha256: str
+    size: int
+    retain_until: str | None
+
+
+# `try` is a word of Python's own, so these two are written as calls.
+Intent = TypedDict(
+    "Intent",
+    {"attempt": int, "step": str, "target": str, "try": int, "host": str, "pid": int, "started": str},
+)
+"""kind `intent`: a step is about to act on a target."""
+
+Outcome = TypedDict(
+    "Outcome",
+    {
+        "attempt": int,
+        "step": str,
+        "target": str,
+        "try": int,
+        "outcome": Literal["succeeded", "failed"],
+        "started": str,
+        "ended": str,
+        "error": Error | None,
+        "measures": dict[str, Any],
+        "artefacts": list[Artefact],
+        "left": str,
+    },
+)
+"""kind `outcome`: how it went."""
+
+
+class Check(TypedDict):
+    """One expectation. `target` is a planned target, or `target/…` for a part of it (a table)."""
+
+    id: str
+    name: str
+    target: str
+    expected: Any
+    observed: Any
+    severity: str
+    passed: bool
+    error: str | None
+
+
+class Checks(TypedDict):
+    """kind `checks`: what a validation suite found."""
+
+    attempt: int
+    suite: str
+    passed: bool
+    checks: list[Check]
