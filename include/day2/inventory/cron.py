@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
-FIELDS = "minute hour day-of-month month day-of-week"
+WRITE = "write five fields (minute hour day-of-month month day-of-week), such as '0 2 * * *'"
 DAY = timedelta(days=1)
 # Any fixed start does, so that a file is judged the same every day.
 _START = datetime(2027, 1, 1, tzinfo=UTC)
@@ -20,11 +20,11 @@ def check(expression: str) -> None:
     parts = expression.split()
     # croniter also takes six fields (seconds), hashed and random ones: those mean something else to Airflow.
     if len(parts) != 5 or any(letter in "HR" for part in parts[:2] for letter in part.upper()):
-        raise ValueError(f"'{expression}' is not cron; write five fields ({FIELDS}), such as '0 2 * * *'")
+        raise ValueError(f"'{expression}' is not cron; {WRITE}")
     try:
         croniter(expression, _START).get_next()
     except CroniterBadCronError as error:
-        raise ValueError(f"'{expression}' is not cron; write {FIELDS}, such as '0 2 * * *'") from error
+        raise ValueError(f"'{expression}' is not cron; {WRITE}") from error
     except CroniterBadDateError as error:
         raise ValueError(f"'{expression}' never fires; choose a day that its month has") from error
 

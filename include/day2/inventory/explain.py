@@ -30,7 +30,7 @@ KINDS = {
     "int_parsing": "must be a whole number",
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
-    "timedelta_parsing": "is not an ISO 8601 duration; write PT26H, PT30M or P7D",
+    "time_delta_parsing": "is not an ISO 8601 duration; write PT26H, PT30M or P7D",
     "date_from_datetime_parsing": "is not a date; write it as 2027-06-30",
     "date_parsing": "is not a date; write it as 2027-06-30",
     "date_type": "is not a date; write it as 2027-06-30",
@@ -41,6 +41,8 @@ def findings(error: ValidationError, model: type[Model], prefix: Location = ()) 
     """One finding for each thing that was wrong; `prefix` is where the model stands in the file."""
     for each in error.errors(include_url=False):
         where: Location = (*prefix, *each["loc"])
+        if each["type"] == "too_short" and each["input"]:
+            continue  # its items were refused one by one: that they are missing is no news
         if each["type"] == "extra_forbidden":
             name = str(each["loc"][-1])
             known = sorted(_field_names(model, each["loc"][:-1]))

@@ -48,7 +48,7 @@ def nearest(wrong: str, known: list[str], *, listed: bool = True) -> str:
 
 def _duration(value: Any) -> Any:
     # A bare number would be read as seconds: `rpo: 26` must not become 26 seconds.
-    if isinstance(value, timedelta) or (isinstance(value, str) and value.startswith("P")):
+    if isinstance(value, timedelta) or (isinstance(value, str) and value.startswith(("P", "-P"))):
         return value
     raise ValueError(f"{value!r} is not an ISO 8601 duration; write PT26H, PT30M or P7D")
 

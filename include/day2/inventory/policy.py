@@ -71,6 +71,11 @@ class BackupPolicy(Model):
     compression_workers: int = Field(default=2, ge=0, le=64, description="zstd threads")
     minimum_bytes: int = Field(default=0, ge=0, description="a stored recovery point smaller than this is a failure")
     size_change_percent: int = Field(default=50, ge=1, description="allowed change against the trailing median")
+    required_score: str = Field(
+        default="3-2-1-1-0",
+        pattern=r"^\d-\d-\d-\d-\d$",
+        description="3-2-1-1-0 score to reach: copies (the live one counts), media, off-site, immutable, errors",
+    )
     max_targets: int = Field(
         default=50, ge=1, description="blast radius: more databases than this and the run is refused"
     )

@@ -33,14 +33,8 @@ def load(path: Path | str, *, calendars: Path | None = None) -> Environment:
 
 def read_all(home: Path | None = None) -> tuple[tuple[Environment, ...], tuple[BrokenInventory, ...]]:
     """The good environments, and one error for each broken file: a DAG file loops over the former."""
-    good: list[Environment] = []
-    broken: list[BrokenInventory] = []
-    for path in _files(environments_folder(home), broken):
-        try:
-            good.append(load(path, calendars=calendars_folder(home)))
-        except BrokenInventory as error:
-            broken.append(error)
-    return tuple(good), tuple(broken)
+    good, broken = _read(home)
+    return tuple(environment for environment, _ in good), tuple(broken)
 
 
 def environments(home: Path | None = None) -> list[Environment]:
@@ -57,21 +51,27 @@ def check_all(home: Path | None = None) -> tuple[Environment, ...]:
 
 
 def report(today: date, home: Path | None = None) -> Report:
-    """Everything there is to say about the inventory, warnings and calendars included."""
-    folder, calendars = environments_folder(home), calendars_folder(home)
-    good: list[Environment] = []
+    """Everything there is to say about the inventory, warnings included."""
+    good, broken = _read(home)
+    problems = [problem for error in broken for problem in error.problems]
+    warnings = [source.problem(each) for environment, source in good for each in rules.warnings(environment, today)]
+    return Report(
+        environments_folder(home),
+        tuple(environment for environment, _ in good),
+        tuple(sorted(problems)),
+        tuple(sorted(warnings)),
+    )
+
+
+def _read(home: Path | None) -> tuple[list[tuple[Environment, Source]], list[BrokenInventory]]:
+    good: list[tuple[Environment, Source]] = []
     broken: list[BrokenInventory] = []
-    warnings: list[Problem] = []
-    for path in _files(folder, broken):
+    for path in _files(environments_folder(home), broken):
         try:
-            environment, source = _load(path, calendars)
+            good.append(_load(path, calendars_folder(home)))
         except BrokenInventory as error:
             broken.append(error)
-            continue
-        good.append(environment)
-        warnings += map(source.problem, rules.warnings(environment, today))
-    problems = sorted(problem for error in broken for problem in error.problems)
-    return Report(folder, tuple(good), tuple(problems), tuple(sorted(warnings)))
+    return good, broken
 
 
 def _load(path: Path, calendars: Path | None) -> tuple[Environment, Source]:

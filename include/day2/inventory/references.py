@@ -70,7 +70,7 @@ def _same_database(environment: Environment) -> Iterator[Finding]:
 
 
 def _unknown_targets(environment: Environment) -> Iterator[Finding]:
-    known = sorted(reference for _, _, reference, _ in _targets(environment))
+    known = sorted({reference for _, _, reference, _ in _targets(environment)})
     lists = [(section, i, "depends_on", each.depends_on) for section, i, _, each in _targets(environment)]
     lists += [("modules", i, "manages", module.manages) for i, module in enumerate(environment.modules)]
     for section, index, field, references in lists:

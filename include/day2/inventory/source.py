@@ -77,8 +77,9 @@ def read(path: Path) -> Source:
         data = loader.get_single_data()
     except yaml.MarkedYAMLError as error:
         raise BrokenInventory([_syntax_problem(path, error)]) from error
-    except yaml.YAMLError as error:  # a control character: the only one without a line
-        raise BrokenInventory([Problem(path.name, 1, f"not YAML: {error}")]) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise BrokenInventory([Problem(path.name, line, f"not YAML: {error.reason}; remove it")]) from error
     finally:
         loader.dispose()
     if loader.repeated:
@@ -94,9 +95,10 @@ def read(path: Path) -> Source:
 
 def _syntax_problem(path: Path, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
+    what = error.problem or error.context or ""
     # A tab in the indentation is the usual cause, and the parser's words do not say what to do.
-    hint = "; indent with spaces" if "\\t" in (error.problem or "") or "'\t'" in (error.problem or "") else ""
-    return Problem(path.name, mark.line + 1 if mark else 1, f"not YAML: {error.problem or error.context}{hint}")
+    hint = "; indent with spaces" if "tab" in what or "'\\t'" in what else ""
+    return Problem(path.name, mark.line + 1 if mark else 1, f"not YAML: {what}{hint}")
 
 
 def _child(node: yaml.Node | None, step: str | int) -> tuple[yaml.Node | None, yaml.Node | None]:

@@ -1,0 +1,44 @@
+"""`day2 …`: what an operator can do from a shell, also when Airflow is down."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from day2.cli import inventory
+from day2.errors import Day2Error
+
+
+class OneLineErrors(TyperGroup):
+    """An expected failure is one clear line on stderr and exit status 1, never a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Day2Error as error:
+            typer.echo(f"day2: {error}", err=True)
+            raise typer.Exit(1) from error
+
+
+# Plain tracebacks: typer's own print local variables, which may hold secrets.
+app = typer.Typer(
+    cls=OneLineErrors,
+    help="Day-2 operations: what runs, how it is protected, and the evidence.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.add_typer(inventory.app, name="inventory", help="What is operated, and how.")
+for _name, _help in (
+    ("backup", "Recovery points: list, show, verify."),
+    ("restore", "Restore a database from a repository and a key."),
+    ("record", "Run records: list, show, verify, export."),
+):
+    try:
+        app.add_typer(import_module(f"day2.cli.{_name}").app, name=_name, help=_help)
+    except ModuleNotFoundError as error:
+        if error.name != f"day2.cli.{_name}":
+            raise

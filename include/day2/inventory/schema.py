@@ -1,0 +1,35 @@
+"""The JSON Schema of an environment file, so that editors complete and check it."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from day2.inventory.model import Environment
+
+FILE_NAME = "environment.schema.json"
+
+
+def text() -> str:
+    """The schema as it is committed beside the environment files."""
+    return json.dumps(_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema() -> dict[str, Any]:
+    schema = Environment.model_json_schema()
+    definitions = schema["$defs"]
+    # An override gives any of a policy's fields, none of them required.
+    overrides = {}
+    for operation, policy in definitions["Policies"]["properties"].items():
+        name = policy["$ref"].rpartition("/")[2]
+        partial = copy.deepcopy(definitions[name])
+        partial.pop("required", None)
+        partial["description"] = f"Fields of {operation} that differ for this database."
+        definitions[f"{name}Override"] = partial
+        overrides[operation] = {"$ref": f"#/$defs/{name}Override"}
+    definitions["Database"]["properties"]["policies"] |= {
+        "properties": overrides,
+        "additionalProperties": False,
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
