@@ -1,0 +1,65 @@
+"""Roles of the lab's databases: their passwords, and what each may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+
+@dataclass(frozen=True)
+class Role:
+    """A login role. `attributes` are SQL keywords of ours, never input."""
+
+    name: str
+    password: str = field(repr=False)
+    attributes: str = ""
+    member_of: tuple[str, ...] = ()
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+def ensure_role(connection: psycopg.Connection[Any], role: Role) -> None:
+    """Make the role, or bring an existing one to this password and these rights."""
+    known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (role.name,)).fetchone()
+    name = sql.Identifier(role.name)
+    verb = sql.SQL("ALTER" if known else "CREATE")
+    # The verifier, not the password: a failing statement is written to the server's log.
+    verifier = connection.pgconn.encrypt_password(role.password.encode(), role.name.encode(), b"scram-sha-256")
+    options = sql.SQL(f"LOGIN {role.attributes} PASSWORD ")
+    connection.execute(sql.SQL("{} ROLE {} {}{}").format(verb, name, options, sql.Literal(verifier.decode())))
+    for group in role.member_of:
+        connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(group), name))
+    for key, value in role.settings.items():
+        statement = sql.SQL("ALTER ROLE {} SET {} = {}")
+        connection.execute(statement.format(name, sql.Identifier(key), sql.Literal(value)))
+
+
+def ensure_database(connection: psycopg.Connection[Any], name: str, owner: str) -> None:
+    """Make a database that only its owner may connect to, unless there is one."""
+    if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+        return
+    database = sql.Identifier(name)
+    connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(owner)))
+    connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
+
+
+def backup_role(password: str) -> Role:
+    """What a backup needs, and no more.
+
+    `pg_read_all_data` reads tables but not large objects, and is stopped by row security: hence
+    `lo_compat_privileges` and BYPASSRLS, which together stay well short of a superuser.
+    """
+    return Role(
+        "day2_backup",
+        password,
+        attributes="REPLICATION BYPASSRLS",
+        member_of=("pg_read_all_data", "pg_monitor"),
+        settings={"lo_compat_privileges": "on"},
+    )
+
+
+def restore_role(password: str) -> Role:
+    """Restores make extensions, languages and objects of any owner: that takes a superuser."""
+    return Role("day2_restore", password, attributes="SUPERUSER")

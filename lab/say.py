@@ -1,0 +1,35 @@
+"""What the lab tells the person who started it: short lines, as things happen."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from day2 import units
+
+console = Console(highlight=False, soft_wrap=True)
+timings: dict[str, float] = {}
+
+
+def say(text: str, style: str = "") -> None:
+    """One line. Never markup: names may contain brackets."""
+    console.print(text, markup=False, style=style)
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    """Say how long something took, and remember it for the list of slowest parts."""
+    started = time.monotonic()
+    yield
+    timings[what] = time.monotonic() - started
+    say(f"  {what}: {units.duration(timings[what])}")
+
+
+def say_slowest(count: int = 6) -> None:
+    """The slowest parts so far, slowest first. Parts that ran at the same time overlap."""
+    slowest = sorted(timings.items(), key=lambda pair: pair[1], reverse=True)[:count]
+    parts = ", ".join(f"{what} {units.duration(seconds)}" for what, seconds in slowest)
+    say(f"Slowest parts: {parts}")
