@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -140,7 +142,15 @@ assert "great_expectations" in sys.modules
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def _with_our_path():
-    import os
+def test_the_suite_in_the_guide_works(tmp_path, monkeypatch):
+    guide = (Path(__file__).parents[3] / "docs" / "validation.md").read_text()
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites" / "disk_space.json").write_text(guide.split("```json\n")[1].split("```")[0])
+    monkeypatch.setenv("DAY2_HOME", str(tmp_path))
+    result = run([{"target": "web-01", "used_share": 0.9}, {"target": "web-02", "used_share": 0.2}], "disk_space")
+    assert verdicts(result, "headroom") == {"web-01": (False, 90.0, None), "web-02": (True, 20.0, None)}
+    assert result.passed, "it is a warning"
 
+
+def _with_our_path():
     return os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
