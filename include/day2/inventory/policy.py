@@ -38,6 +38,8 @@ class Encryption(Model):
     identity: ConnectionId = Field(description="Airflow connection whose password is an age secret key")
 
 
+SCORE = r"^\d-\d-\d-\d-\d$"
+
 # Pydantic puts these into the location of an error; they are not in the file.
 UNION_TAGS = frozenset({"age", "none"})
 
@@ -73,7 +75,7 @@ class BackupPolicy(Model):
     size_change_percent: int = Field(default=50, ge=1, description="allowed change against the trailing median")
     required_score: str = Field(
         default="3-2-1-1-0",
-        pattern=r"^\d-\d-\d-\d-\d$",
+        pattern=SCORE,
         description="3-2-1-1-0 score to reach: copies (the live one counts), media, off-site, immutable, errors",
     )
     max_targets: int = Field(

@@ -92,6 +92,9 @@ class FolderStore:
     def lock(self, key: str, *, mode: str, until: datetime) -> LockState:
         return LockState(None, None, "a folder cannot lock objects")
 
+    def locked_until(self, key: str) -> datetime | None:
+        return None
+
     def deletion_denied(self, key: str) -> bool:
         return False
 

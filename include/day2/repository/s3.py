@@ -105,6 +105,12 @@ class S3Store:
             return LockState(state.mode, state.retain_until, f"{self.url}/{key}: asked {mode} until {until}")
         return state
 
+    def locked_until(self, key: str) -> datetime | None:
+        with self._explained(key):
+            head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + key)
+        until = head.get("ObjectLockRetainUntilDate")
+        return until.astimezone(UTC) if until else None
+
     def deletion_denied(self, key: str) -> bool:
         from botocore.exceptions import ClientError
 

@@ -73,5 +73,8 @@ class Store(Protocol):
     def lock(self, key: str, *, mode: str, until: datetime) -> LockState:
         """Lock an object against deletion, and read the lock back. Never raises for a store that cannot."""
 
+    def locked_until(self, key: str) -> datetime | None:
+        """When an object's lock ends; None if it has none."""
+
     def deletion_denied(self, key: str) -> bool:
         """Try to delete the newest version of an object: True if the store refused."""

@@ -1,0 +1,102 @@
+"""Airflow connections in, plain clients out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
+
+from day2.errors import PlanRefused
+from day2.inventory.model import BackupPolicy, Environment, Repository
+from day2.postgres.server import Server
+from day2.repository.folder import FolderStore
+from day2.repository.store import Store
+
+if TYPE_CHECKING:
+    from day2.ledger import Ledger
+
+FROM_CONNECTION = "connection:"
+POSTGRES_PORT = 5432
+
+
+def server(connection: str, *, dbname: str | None = None) -> Server:
+    """The PostgreSQL server behind a connection; `dbname` wins over the connection's own."""
+    found = _get(connection)
+    options = {key: str(value) for key, value in found.extra_dejson.items() if key.startswith("ssl")}
+    name = dbname or found.schema
+    if not (found.host and found.login and name):
+        raise PlanRefused(
+            f"the connection {connection!r} lacks a host, a login or a database",
+            left="nothing was touched",
+            next_step="complete the connection in Airflow's secrets backend",
+        )
+    return Server(
+        host=found.host,
+        port=found.port or POSTGRES_PORT,
+        user=found.login,
+        dbname=name,
+        password=found.password or "",
+        options=options,
+    )
+
+
+def store(repository: Repository) -> Store:
+    """The store behind a repository of the inventory."""
+    place = urlparse(repository.url)
+    if place.scheme == "file":
+        return FolderStore(Path(unquote(place.path)))
+    from airflow.providers.amazon.aws.hooks.s3 import S3Hook
+
+    from day2.repository.s3 import S3Store
+
+    if repository.connection:
+        _get(repository.connection)
+    client: Any = S3Hook(aws_conn_id=repository.connection).get_conn()
+    return S3Store(client, place.netloc, unquote(place.path))
+
+
+def ledger(environment: Environment) -> Ledger:
+    """The ledger of an environment, opened. Close it, or use it in a `with`."""
+    from psycopg.conninfo import make_conninfo
+
+    from day2.ledger import Ledger
+
+    at = server(environment.ledger)
+    fields: dict[str, Any] = {"host": at.host, "port": at.port, "user": at.user, "dbname": at.dbname}
+    return Ledger.connect(make_conninfo(**fields, password=at.password or None, **at.options))
+
+
+def recipients(policy: BackupPolicy) -> tuple[str, ...]:
+    """The age public keys of a policy; none where it says `none`."""
+    if policy.encryption == "none":
+        return ()
+    return tuple(_recipient(each) for each in policy.encryption.recipients)
+
+
+def identity(policy: BackupPolicy) -> str | None:
+    """The age secret key a restore needs; none where nothing is encrypted."""
+    if policy.encryption == "none":
+        return None
+    found: str | None = _get(policy.encryption.identity).password
+    return found
+
+
+def _recipient(written: str) -> str:
+    if not written.startswith(FROM_CONNECTION):
+        return written
+    return str(_get(written.removeprefix(FROM_CONNECTION)).login)
+
+
+def _get(connection: str) -> Any:
+    from airflow.sdk import BaseHook
+    from airflow.sdk.exceptions import AirflowNotFoundException
+
+    try:
+        return BaseHook.get_connection(connection)
+    except AirflowNotFoundException as error:
+        raise PlanRefused(
+            f"Airflow has no connection {connection!r}",
+            left="nothing was touched",
+            next_step="add it to the secrets backend, or correct the inventory",
+            runbook="Credentials refused",
+        ) from error
