@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from day2.inventory import explain, references, rules
+from day2.inventory import explain, references, rules, second_look
 from day2.inventory.model import Environment
 from day2.inventory.places import calendars_folder, environments_folder
 from day2.inventory.problems import BrokenInventory, Finding, Problem
@@ -54,7 +54,9 @@ def report(today: date, home: Path | None = None) -> Report:
     """Everything there is to say about the inventory, warnings included."""
     good, broken = _read(home)
     problems = [problem for error in broken for problem in error.problems]
-    warnings = [source.problem(each) for environment, source in good for each in rules.warnings(environment, today)]
+    warnings = [
+        source.problem(each) for environment, source in good for each in second_look.findings(environment, today)
+    ]
     return Report(
         environments_folder(home),
         tuple(environment for environment, _ in good),

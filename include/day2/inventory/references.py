@@ -25,11 +25,6 @@ def findings(environment: Environment, calendars: Path) -> Iterator[Finding]:
     yield from _calendar(environment, calendars)
 
 
-def dependants(environment: Environment) -> dict[str, tuple[str, ...]]:
-    """Each target as kind/name, with what it depends on: `service/shop` → (`database/orders`,)."""
-    return {reference: target.depends_on for _, _, reference, target in _targets(environment)}
-
-
 def _targets(environment: Environment) -> Iterator[tuple[str, int, str, Database | Host | Service]]:
     sections: tuple[tuple[str, Sequence[Database | Host | Service]], ...] = (
         ("databases", environment.databases),
@@ -83,9 +78,10 @@ def _unknown_targets(environment: Environment) -> Iterator[Finding]:
 
 
 def _cycles(environment: Environment) -> Iterator[Finding]:
-    places = {reference: (section, index) for section, index, reference, _ in _targets(environment)}
+    targets = list(_targets(environment))
+    places = {reference: (section, index) for section, index, reference, _ in targets}
     try:
-        TopologicalSorter(dependants(environment)).prepare()
+        TopologicalSorter({reference: target.depends_on for _, _, reference, target in targets}).prepare()
     except CycleError as error:
         cycle = list(reversed(error.args[1]))
         section, index = places[cycle[0]]

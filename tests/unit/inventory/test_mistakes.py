@@ -229,6 +229,23 @@ MISTAKES: dict[str, tuple[str, ...]] = {
         "56: policies/database_backup: rpo of 26 h 00 min is shorter than the longest gap of schedule '0 2 * * 0' "
         "(169 h 00 min, when clocks go back in Europe/Berlin); write PT169H or more, or run it more often",
     ),
+    "score without a copy": (
+        "copies: [recovery]",
+        "copies: []",
+        "56: policies/database_backup: required_score 3-2-1-1-0 cannot be reached by 'orders': its repositories give "
+        "2-2-0-0-0 at best; add to copies, or write 2-2-0-0-0",
+    ),
+    "override with a score that cannot be": (
+        "engine: logical",
+        "required_score: 3-2-2-1-0",
+        "31: databases/billing: policies.database_backup.required_score 3-2-2-1-0 cannot be reached by 'billing': its "
+        "repositories give 3-2-1-1-0 at best; add to copies, or write 3-2-1-1-0",
+    ),
+    "malformed score": (
+        "engine: logical",
+        "required_score: 3-2-1",
+        "31: databases/billing: policies.database_backup.required_score is not a score; write 3-2-1-1-0",
+    ),
     "lock of a folder": (
         "url: s3://vault/production",
         "url: file:///srv/vault",
