@@ -140,6 +140,12 @@ def test_the_documented_fields_are_current() -> None:
     assert documented == reference.markdown(), "paste the output of `day2 inventory fields`"
 
 
+def test_the_documented_smallest_file_is_good(home: Home) -> None:
+    guide = (PROJECT / "docs/inventory.md").read_text(encoding="utf-8")
+    home.write(guide.partition("```yaml\n")[2].partition("```")[0], "staging.yaml")
+    assert home.problems() == []
+
+
 def test_every_field_says_what_it_means() -> None:
     assert " |  |" not in reference.markdown()
 
