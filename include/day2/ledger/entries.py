@@ -6,7 +6,17 @@ attempt writes entries of its own.
 
 from __future__ import annotations
 
-from typing import Any, Literal, NotRequired, TypedDict
+from collections.abc import Mapping
+from functools import cache
+from typing import (
+    Any,
+    Literal,
+    NotRequired,  # pydantic reads those of `typing` from Python 3.12 on
+)
+
+from typing_extensions import TypedDict
+
+from day2.errors import StepFailed
 
 
 class Trigger(TypedDict):
@@ -84,7 +94,7 @@ class Approval(TypedDict):
     who: str
     when: str
     comment: str | None
-    policy: str | None
+    policy: Any
 
 
 TakenOver = TypedDict("TakenOver", {"target": str, "from": str, "expired_at": str})
@@ -161,3 +171,42 @@ class Checks(TypedDict):
     suite: str
     passed: bool
     checks: list[Check]
+
+
+KINDS: dict[str, Any] = {
+    "plan": Plan,
+    "refusal": Refusal,
+    "approval": Approval,
+    "lock": Lock,
+    "unlock": Unlock,
+    "intent": Intent,
+    "outcome": Outcome,
+    "checks": Checks,
+}
+
+
+def check(kind: str, body: Mapping[str, Any]) -> None:
+    """Refuse a body without what its kind needs, where it is written: a record built on it would fail later.
+
+    Kinds unknown here pass. Raises StepFailed naming each field.
+    """
+    from pydantic import ValidationError
+
+    if kind not in KINDS:
+        return
+    try:
+        _adapter(kind).validate_python(body, strict=True)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5]]
+        raise StepFailed(
+            f"an entry of kind `{kind}` is not as it must be: {'; '.join(problems)}",
+            left="nothing was written to the ledger",
+            next_step="see docs/record-format.md for what this kind holds",
+        ) from None
+
+
+@cache
+def _adapter(kind: str) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(KINDS[kind])

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from day2.errors import Unavailable
+from day2.ledger import entries
 from day2.ledger.canonical import canonical, timestamp
 from day2.ledger.chain import Link
 from day2.ledger.connection import connect, translated
@@ -99,7 +100,9 @@ class Ledger:
         A connection that broke while hours of work went by is opened again once, and the entry is not
         written twice when the first try had reached the ledger.
         """
-        fields = (kind, run, canonical(redacted(body)))
+        clean = redacted(body)
+        entries.check(kind, clean)
+        fields = (kind, run, canonical(clean))
         try:
             entry = self._one(APPEND, fields)
         except Unavailable:

@@ -90,8 +90,9 @@ def database(server: Server, request: pytest.FixtureRequest) -> Iterator[Databas
     identifier = sql.Identifier(made.name)
     with psycopg.connect(server.conninfo(), autocommit=True) as connection:
         connection.execute(sql.SQL('create database {} owner "ledger owner"').format(identifier))
-        migrate(made.owner, app_role="day2-app")
-        yield made
+    migrate(made.owner, app_role="day2-app")
+    yield made
+    with psycopg.connect(server.conninfo(), autocommit=True) as connection:
         connection.execute(sql.SQL("drop database {} with (force)").format(identifier))
 
 

@@ -26,9 +26,9 @@ HOSTILE = (
 
 
 def test_an_entry_comes_back_as_it_was_appended(ledger: Ledger) -> None:
-    first = ledger.append("plan", run="dag/run", body={"b": 1, "a": [None, True, 1.5]})
+    first = ledger.append("note", run="dag/run", body={"b": 1, "a": [None, True, 1.5]})
     assert (first.seq, first.prev_hash, first.body) == (1, GENESIS, {"a": [None, True, 1.5], "b": 1})
-    second = ledger.append("outcome", run="dag/run", body={})
+    second = ledger.append("note", run="dag/run", body={})
     assert (second.seq, second.prev_hash) == (2, first.hash)
     assert list(ledger.entries()) == [first, second]
     assert ledger.head() == second
@@ -78,7 +78,7 @@ def test_reading_filters_and_pages(ledger: Ledger, monkeypatch: pytest.MonkeyPat
 )
 def test_what_cannot_be_kept_is_refused_with_its_place(ledger: Ledger, body: dict[str, object], message: str) -> None:
     with pytest.raises(StepFailed, match=message):
-        ledger.append("plan", run="r", body=body)
+        ledger.append("note", run="r", body=body)
     assert ledger.head() is None
 
 
@@ -90,7 +90,7 @@ def test_the_server_takes_only_one_line_of_a_json_object(database: Database, bod
 
 def test_secrets_are_masked_before_they_are_hashed(ledger: Ledger) -> None:
     told = "could not connect: postgresql://u:hunter2@h/db password='hun ter2' PGPASSWORD=hunter2"
-    ledger.append("outcome", run="r", body={"error": told, "command": ["age", "-i", "AGE-SECRET-KEY-1QQQQ"]})
+    ledger.append("note", run="r", body={"error": told, "command": ["age", "-i", "AGE-SECRET-KEY-1QQQQ"]})
     (stored,) = ledger.links()
     assert "hunter2" not in stored.body
     assert "hun ter2" not in stored.body
@@ -99,19 +99,19 @@ def test_secrets_are_masked_before_they_are_hashed(ledger: Ledger) -> None:
 
 
 def test_an_append_outlives_a_connection_that_the_server_closed(database: Database, ledger: Ledger) -> None:
-    ledger.append("intent", run="r", body={"n": 1})
+    ledger.append("note", run="r", body={"n": 1})
     with psycopg.connect(database.root, autocommit=True) as root:
         root.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'day2-app'")
-    assert ledger.append("outcome", run="r", body={"n": 2}).seq == 2
+    assert ledger.append("note", run="r", body={"n": 2}).seq == 2
 
 
 def test_a_repeated_append_finds_what_its_first_try_wrote(database: Database, ledger: Ledger) -> None:
     with Ledger.connect(database.app) as other:
         # As if the answer to our own append had been lost with the connection.
-        lost = other.append("outcome", run="r", body={"n": 1})
+        lost = other.append("note", run="r", body={"n": 1})
     with psycopg.connect(database.root, autocommit=True) as root:
         root.execute("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'day2-app'")
-    assert ledger.append("outcome", run="r", body={"n": 1}) == lost
+    assert ledger.append("note", run="r", body={"n": 1}) == lost
     assert ledger.head() == lost
 
 
@@ -147,7 +147,7 @@ def test_a_database_without_a_ledger_says_what_to_run(server: Server) -> None:
 
 
 def test_migrating_again_changes_nothing(database: Database, ledger: Ledger) -> None:
-    entry = ledger.append("plan", run="r", body={})
+    entry = ledger.append("note", run="r", body={})
     with ThreadPoolExecutor(4) as pool:
         revisions = list(pool.map(lambda _: migrate(database.owner, app_role="day2-app"), range(4)))
     assert set(revisions) == {"0001"}

@@ -35,7 +35,7 @@ REFUSED = (
 
 @pytest.mark.parametrize("statement", REFUSED)
 def test_the_application_may_not(database: Database, ledger: Ledger, statement: str) -> None:
-    entry = ledger.append("plan", run="r", body={"a": 1})
+    entry = ledger.append("note", run="r", body={"a": 1})
     with psycopg.connect(database.app) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.encode())
     assert list(ledger.entries()) == [entry]
@@ -45,7 +45,7 @@ def test_the_application_may_not(database: Database, ledger: Ledger, statement: 
     "statement", ["update ledger.entry set body = '{}'", "delete from ledger.entry", "truncate ledger.entry"]
 )
 def test_not_even_the_owner_changes_an_entry_by_accident(database: Database, ledger: Ledger, statement: str) -> None:
-    entry = ledger.append("plan", run="r", body={"a": 1})
+    entry = ledger.append("note", run="r", body={"a": 1})
     with psycopg.connect(database.owner) as connection, pytest.raises(psycopg.Error, match="append-only"):
         connection.execute(statement.encode())
     assert list(ledger.entries()) == [entry]
