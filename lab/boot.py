@@ -15,7 +15,7 @@ from lab.fleet import ORDERS, Fleet, fleet
 from lab.places import CHECKOUT, Places
 from lab.ports import Ports
 from lab.processes import Processes
-from lab.s3 import PORTS, Credentials, ObjectStore
+from lab.s3 import PORTS, Credentials, ObjectStore, sweep_sockets
 from lab.say import say, timed
 from lab.secrets import Secrets
 
@@ -70,6 +70,8 @@ def down() -> list[str]:
                 list(pool.map(lambda name: _stop(processes, name), group))
             for store in stores:
                 store.result()
+        ports = files.read_json(state / "ports.json")
+        sweep_sockets(port for name, port in ports.items() if name.startswith("s3-"))
     return running
 
 
@@ -81,7 +83,6 @@ def clean() -> None:
         if folder.exists():
             shutil.rmtree(folder)
             say(f"removed {folder}")
-    # The compiled files of the checkout stay: they are not state.
 
 
 def status() -> dict[str, int | None]:

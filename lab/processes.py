@@ -105,7 +105,7 @@ class Processes:
         family = [process, *process.children(recursive=True)]
         process.send_signal(by)
         _, stubborn = psutil.wait_procs(family[:1], timeout=grace)
-        _, left = psutil.wait_procs(family[1:], timeout=0 if stubborn else 2)
+        _, left = psutil.wait_procs(family[1:], timeout=0 if stubborn or by == signal.SIGKILL else 2)
         for each in (*stubborn, *left):
             if each.is_running():
                 each.kill()

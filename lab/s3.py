@@ -10,7 +10,7 @@ import shutil
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,13 @@ class ObjectStore:
     def stop(self) -> bool:
         """Stop; it takes about 15 s to close its own connections."""
         stopped = self.processes.stop(self.name, grace=30)
-        self._sweep_sockets()
+        sweep_sockets(self.ports.values())
         return stopped
 
     def kill(self) -> None:
         """End it at once. What it has acknowledged is in the kernel's hands, so nothing is lost."""
         self.processes.stop(self.name, grace=0)
-        self._sweep_sockets()
+        sweep_sockets(self.ports.values())
 
     def client(self, credentials: Credentials | None = None, **config: Any) -> S3Client:
         """A boto3 client, as Day 2's own user unless said otherwise."""
@@ -153,11 +153,12 @@ class ObjectStore:
             return False
         return True
 
-    def _sweep_sockets(self) -> None:
-        """It leaves its gRPC sockets in /tmp, under names made of our ports."""
+
+def sweep_sockets(grpc_ports: Iterable[int]) -> None:
+    """Remove the Unix sockets it leaves in /tmp, under names made of its gRPC ports."""
+    for port in grpc_ports:
         for part in PARTS:
-            socket = Path(f"/tmp/seaweedfs-{part}-grpc-{self.ports[f'{part}.grpc']}.sock")  # noqa: S108
-            socket.unlink(missing_ok=True)
+            Path(f"/tmp/seaweedfs-{part}-grpc-{port}.sock").unlink(missing_ok=True)  # noqa: S108
 
 
 def weed() -> str:

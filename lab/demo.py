@@ -1,0 +1,135 @@
+"""Run one operation for real, follow it in the terminal, and show what the ledger says of it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from rich.table import Table
+
+from day2 import units
+from day2.errors import Unavailable
+from lab.boot import Lab
+from lab.client import Client
+from lab.fleet import PLATFORM
+from lab.say import console, say, timed
+
+RUN_SECONDS = 1800
+COLOURS = {
+    "running": "cyan",
+    "success": "green",
+    "failed": "bold red",
+    "upstream_failed": "red",
+    "up_for_retry": "yellow",
+    "awaiting_input": "bold yellow",
+}
+# States that only say "soon": a reader wants to see what runs and how it ended.
+QUIET = (None, "scheduled", "queued", "none")
+
+
+def run(lab: Lab, dag: str) -> bool:
+    """Trigger the DAG as operator, follow it, print its record. Returns whether the verdict is PASSED."""
+    client = Client(lab.airflow.url, account="operator", password=lab.airflow.passwords["operator"])
+    client.wait_for_dag(dag)
+    run_id = client.trigger(dag, {"reason": "demonstration"})
+    say("")
+    say(f"{dag}: run {run_id}", style="bold")
+    with timed(f"Run of {dag}"):
+        state = follow(client, dag, run_id)
+    say(f"Airflow's state of the run: {state}")
+    record = read_record(lab, f"{dag}/{run_id}")
+    if record is None:
+        say("The ledger has no record of this run: that is a failure, whatever Airflow says.", style="bold red")
+        return False
+    show_record(record)
+    return bool(record["verdict"] == "PASSED")
+
+
+def follow(client: Client, dag: str, run_id: str) -> str:
+    """Print each task's changes of state until the run ends; returns the run's state."""
+    seen: dict[tuple[str, int], str | None] = {}
+    deadline = time.monotonic() + RUN_SECONDS
+    while True:
+        # The run first: tasks read afterwards are at least as new, so no last change is missed.
+        state: str = client.get(f"/dags/{dag}/dagRuns/{run_id}")["state"]
+        for task in sorted(client.tasks(dag, run_id), key=lambda each: (each["start_date"] or "~", each["task_id"])):
+            key = (task["task_id"], task["map_index"])
+            if seen.get(key) != task["state"] and task["state"] not in QUIET:
+                show_change(client, task)
+            seen[key] = task["state"]
+        if state in ("success", "failed"):
+            return state
+        if time.monotonic() > deadline:
+            raise Unavailable(f"still {state} after {units.duration(RUN_SECONDS)}", target=f"{dag} {run_id}")
+        time.sleep(0.5)
+
+
+def show_change(client: Client, task: dict[str, Any]) -> None:
+    """One line for a task that changed its state; its errors if it failed."""
+    name = task["task_id"]
+    if task["map_index"] >= 0:
+        name += f" [{task['rendered_map_index'] or task['map_index']}]"
+    took = units.duration(task["duration"]) if task["duration"] and task["state"] != "running" else ""
+    say(f"  {time.strftime('%H:%M:%S')}  {name:44} {task['state']:15} {took}", style=COLOURS.get(task["state"], ""))
+    if task["state"] == "awaiting_input":
+        say("            log in as approver and answer it under Required Actions")
+    if task["state"] in ("failed", "up_for_retry"):
+        for line in client.errors(task)[-3:]:
+            say(f"            {line}", style="red")
+
+
+def read_record(lab: Lab, run: str) -> dict[str, Any] | None:
+    """The newest run record of `<dag id>/<run id>` in the ledger."""
+    from day2.ledger import Ledger
+
+    password = lab.fleet.secrets.password("platform/day2_ledger_app")
+    conninfo = lab.fleet[PLATFORM].conninfo("day2_ledger", user="day2_ledger_app", password=password)
+    with Ledger.connect(conninfo) as ledger:
+        records = [entry.body for entry in ledger.entries(kind="record", run=run)]
+    return records[-1] if records else None
+
+
+def show_record(record: dict[str, Any]) -> None:
+    """The record as tables: targets, recovery points, checks that failed, and the verdict."""
+    console.print(_targets(record))
+    if record["artefacts"]:
+        console.print(_artefacts(record))
+    failed = [check for check in record["checks"] if not check["passed"]]
+    say(f"Checks: {len(record['checks']) - len(failed)} of {len(record['checks'])} passed")
+    for check in failed:
+        say(f"  ✗ {check['target']}: {check['name']} ({check['severity']})", style="red")
+    style = "bold green" if record["verdict"] == "PASSED" else "bold red"
+    say(f"Verdict: {record['verdict']}  {record['reason'] or ''}".rstrip(), style=style)
+
+
+def _targets(record: dict[str, Any]) -> Table:
+    table = Table("Target", "Outcome", "Checks passed", "Measured", title=f"{record['dag_id']} · {record['run_id']}")
+    targets = record["targets"]
+    for target in targets["resolved"]:
+        groups = ("succeeded", "failed", "not_attempted", "not_applicable")
+        outcome = next((group for group in groups if target in targets[group]), "unknown")
+        own = [check for check in record["checks"] if check["target"].split("/")[0] == target]
+        passed = sum(1 for check in own if check["passed"])
+        table.add_row(target, outcome, f"{passed} of {len(own)}", _measures(record["measures"].get(target, {})))
+    return table
+
+
+def _measures(measures: dict[str, Any]) -> str:
+    return "\n".join(f"{name.replace('_', ' ')}: {_value(name, value)}" for name, value in sorted(measures.items()))
+
+
+def _value(name: str, value: Any) -> str:
+    """A measure as people read it; its name ends in its unit."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if name.endswith("seconds"):
+        return units.duration(value)
+    return units.size(value) if name.endswith("bytes") else f"{value:,}"
+
+
+def _artefacts(record: dict[str, Any]) -> Table:
+    table = Table("Target", "Recovery points and evidence", "Size", "Locked until", "sha256")
+    for each in record["artefacts"]:
+        locked = each.get("retain_until") or "–"
+        table.add_row(each["target"], each["uri"], units.size(each["size"]), locked, each["sha256"][:12])
+    return table
