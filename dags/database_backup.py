@@ -5,7 +5,7 @@ The runbook is include/runbooks/database_backup.md. A broken environment file sh
 
 from __future__ import annotations
 
-from airflow.sdk import chain, dag, task_group
+from airflow.sdk import DAG, chain, task_group
 
 from day2 import inventory
 from day2.airflow import database_backup as operation
@@ -30,12 +30,12 @@ def database_backup(environment: Environment) -> None:
         copied = operation.copy.override(**retrying)(target, planned, approve.output, point)
         operation.restore_test.override(**retrying)(target, planned, approve.output, copied)
 
-    databases = each_database.expand(target=planned["targets"])
+    databases = each_database.expand(target=locked)
     validated = operation.validate(planned)
     expired = operation.expire(planned, approve.output)
     undone = operation.undo(environment.name, planned, approve.output)
     unlocked = steps.unlock(environment.name).as_teardown(setups=locked)
-    recorded = steps.record(environment.name, operation="database_backup", act_steps=operation.ACT_STEPS)
+    recorded = steps.record(environment.name, operation="database_backup", act_steps=operation.ACT_STEPS).as_teardown()
     closed = steps.close(recorded)
 
     chain(locked, databases, validated, [expired, undone], unlocked, recorded, closed)
@@ -45,16 +45,12 @@ def database_backup(environment: Environment) -> None:
 
 
 for each in inventory.environments():
-    if each.databases:
-        dag(
-            schedule=cron(each.policies.database_backup.schedule, each),
-            **settings("database_backup", each),
-            params={
-                "targets": choosing(
-                    [database.name for database in each.databases],
-                    title="Databases",
-                    description="Which databases to back up. All of them unless you choose.",
-                ),
-                **asking(),
-            },
-        )(database_backup)(each)
+    if not each.databases:
+        continue
+    names = [database.name for database in each.databases]
+    with DAG(
+        schedule=cron(each.policies.database_backup.schedule, each),
+        params={"targets": choosing(names, title="Databases", description="Which databases to back up."), **asking()},
+        **settings("database_backup", each),
+    ):
+        database_backup(each)

@@ -200,12 +200,10 @@ def _job(planned: dict[str, Any], target: dict[str, Any]) -> Job:
 
 
 def _measured(ledger: Ledger, now: run.Run) -> dict[str, dict[str, dict[str, Any]]]:
-    """The newest measures of this attempt, by database and step, from the ledger."""
-    found: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for entry in ledger.entries(kind="outcome", run=now.key):
-        if entry.body["attempt"] == now.attempt:
-            found[entry.body["target"]][entry.body["step"]] = entry.body["measures"]
-    return found
+    """The newest measures since the plan, by database and step, from the ledger."""
+    from day2.ledger import evidence
+
+    return defaultdict(dict, evidence.gather(list(ledger.entries(run=now.key))).measures)
 
 
 def _failed_targets(results: list[Any], names: list[str]) -> set[str]:

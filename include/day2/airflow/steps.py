@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import get_current_context, task, teardown
+from airflow.sdk import get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from day2 import inventory
@@ -34,8 +34,11 @@ def lease_key(environment_name: str, target: str) -> str:
 
 @task
 @telling.explained
-def lock(planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
-    """Take a lease on every target, across all operations; refuse if another run holds one."""
+def lock(planned: dict[str, Any], approved: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Take a lease on every target, across all operations; refuse if another run holds one.
+
+    Returns the leased targets: what is acted on is what is leased.
+    """
     from day2.ledger import leases
 
     now = run.current()
@@ -65,9 +68,10 @@ def lock(planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
             if each.taken_over_from
         ]
         ledger.append("lock", run=now.key, body=body | {"taken_over": taken_over})
+    return list(planned["targets"])
 
 
-@teardown
+@task(retries=3, retry_delay=timedelta(seconds=10))
 @telling.explained
 def unlock(environment_name: str) -> None:
     """Give every lease of this run back, whatever became of it."""
@@ -80,16 +84,17 @@ def unlock(environment_name: str) -> None:
     log.info("released: %s", ", ".join(released) or "nothing was held")
 
 
-@teardown(retries=3, retry_delay=timedelta(seconds=10))
+@task(retries=3, retry_delay=timedelta(seconds=10))
 @telling.explained
 def record(environment_name: str, *, operation: str, act_steps: tuple[str, ...]) -> dict[str, Any]:
     """Append the run to the ledger, whatever happened to it."""
     from day2.airflow import recording
 
-    with connections.ledger(environment(environment_name)) as ledger:
-        made = recording.append(ledger, run.current(), operation=operation, act_steps=act_steps)
+    here = environment(environment_name)
+    with connections.ledger(here) as ledger:
+        made = recording.append(ledger, run.current(), here, operation=operation, act_steps=act_steps)
     telling.say(f"Verdict: {made['verdict']}", recording.lines(made))
-    return {"verdict": made["verdict"], "reason": made["verdict_reason"], "record_id": made["record_id"]}
+    return {"verdict": made["verdict"], "reason": made["reason"], "record_id": made["record_id"]}
 
 
 @task

@@ -47,6 +47,7 @@ def database_row(job: Job, measured: Mapping[str, Mapping[str, Any]], *, now: da
         "score_ok": meets(score, job.policy.required_score),
         "encryption_expected": bool(job.recipients),
         "rto_seconds": job.policy.rto.total_seconds(),
+        "fingerprints_pinned_share_required": 1.0 if job.policy.engine == "logical" else 0.0,
         "recovery_point_age_seconds": _age(taken, now),
         "rpo_seconds": job.policy.rpo.total_seconds(),
         **{name: tested.get(name) for name in TESTED},
