@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import traceback
 
+import pytest
+from pydantic import ValidationError
+
+from day2 import inventory
+from day2.inventory import Repository
 from tests.unit.inventory.homes import Home
 
 CRON = "write five fields (minute hour day-of-month month day-of-week), such as '0 2 * * *'"
@@ -350,9 +355,22 @@ SECRETS = {
 @pytest.mark.parametrize("mistake", SECRETS)
 def test_a_secret_in_the_file_is_refused_and_never_repeated(home: Home, mistake: str) -> None:
     home.edit(*SECRETS[mistake])
-    problems = home.problems()
-    assert len(problems) == 1
-    assert "hunter2" not in problems[0].lower()
+    with pytest.raises(inventory.BrokenInventory) as caught:
+        inventory.check_all(home.folder)
+    assert len(caught.value.problems) == 1
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value)).lower()
+
+
+def test_the_model_alone_does_not_repeat_a_secret_either() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Repository(name="primary", url="s3://key:hunter2@bucket/x", region="eu")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("objective", "good"), [("PT25H", True), ("PT24H59M", False)])
+def test_an_objective_as_long_as_the_longest_gap_is_enough(home: Home, objective: str, good: bool) -> None:
+    home.edit("rpo: PT26H", f"rpo: {objective}")
+    assert (home.problems() == []) is good
 
 
 TEXTS = {

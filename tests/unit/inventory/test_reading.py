@@ -73,6 +73,7 @@ def test_the_variables_choose_the_folder(home: Home, tmp_path: Path, monkeypatch
     assert [each.name for each in inventory.environments()] == ["production"]
     monkeypatch.setenv("DAY2_INVENTORY", str(tmp_path / "elsewhere"))
     assert inventory.environments_folder() == tmp_path / "elsewhere"
+    assert inventory.environments_folder(home.folder) == home.folder / "environments"
 
 
 def warnings(home: Home) -> list[str]:
