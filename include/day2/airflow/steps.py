@@ -139,7 +139,9 @@ def acting(planned: dict[str, Any], approved: dict[str, Any] | None, *, step: st
     same_policy(planned, here)
     with connections.ledger(here) as ledger:
         ttl = timedelta(seconds=planned["lease_seconds"])
-        leases.renew(ledger, [lease_key(here.name, target)], owner=now.key, ttl=ttl)
+        # Again, not only extended: a task that somebody cleared runs after the run gave its leases back.
+        reason = f"{planned['operation']} {planned['digest'][:12]}"
+        leases.acquire(ledger, [lease_key(here.name, target)], owner=now.key, ttl=ttl, reason=reason)
         act = Act(run=now.key, attempt=now.attempt, step=step, target=target, try_number=now.try_number)
         with attempt(ledger, act) as outcome:
             yield outcome
