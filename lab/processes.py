@@ -55,7 +55,6 @@ class Processes:
                     cwd="/",  # ours may be a folder the other user cannot enter
                     env=dict(os.environ if env is None else env),
                     start_new_session=True,
-                    umask=0o077,
                     **(run_as or {}),
                 )
             finally:
