@@ -33,7 +33,7 @@ def database_backup(environment: Environment) -> None:
     databases = each_database.expand(target=locked)
     validated = operation.validate(planned)
     expired = operation.expire(planned, approve.output)
-    undone = operation.undo(environment.name, planned, approve.output)
+    undone = operation.undo(planned, approve.output)
     unlocked = steps.unlock(environment.name).as_teardown()
     recorded = steps.record(environment.name, operation="database_backup", act_steps=operation.ACT_STEPS).as_teardown()
     closed = steps.close(recorded)

@@ -113,6 +113,7 @@ def validate(planned: dict[str, Any]) -> None:
 
     here, now = steps.environment(planned["environment"]), run.current()
     with connections.ledger(here) as ledger:
+        steps.skip_unless_locked(ledger, now)
         measured = _measured(ledger, now)
         jobs = [_job(planned, each) for each in planned["targets"]]
         at = datetime.now(UTC)
@@ -141,6 +142,8 @@ def expire(planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
     from day2.operations.database_backup import expire as expiring
 
     here, now = steps.environment(planned["environment"]), run.current()
+    with connections.ledger(here) as ledger:
+        steps.skip_unless_locked(ledger, now)
     for target in planned["targets"]:
         made = _job(planned, target)
         if not _verified_now(made, now):
@@ -155,14 +158,15 @@ def expire(planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
 
 @task(trigger_rule=TriggerRule.ONE_FAILED)
 @telling.explained
-def undo(environment_name: str, planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> None:
+def undo(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> None:
     """Remove what failed attempts left in the repositories, and say what stays."""
     from day2.operations.database_backup import take
     from day2.postgres import scratch
 
-    with connections.ledger(steps.environment(environment_name)) as ledger:
-        if planned is None or not steps.was_locked(ledger, run.current()):
-            raise AirflowSkipException("this run stopped before it touched anything")
+    if planned is None:
+        raise AirflowSkipException("there is no plan: nothing was touched")
+    with connections.ledger(steps.environment(planned["environment"])) as ledger:
+        steps.skip_unless_locked(ledger, run.current())
     for target in planned["targets"]:
         made = _job(planned, target)
         with steps.acting(planned, approved, step="undo", target=made.name) as outcome:

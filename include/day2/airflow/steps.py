@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2 import inventory
 from day2.airflow import connections, run, telling
@@ -111,9 +111,10 @@ def refuse(ledger: Ledger, step: str, error: Day2Error) -> None:
     ledger.append("refusal", run=now.key, body={"attempt": now.attempt, "step": step, "error": error.as_dict()})
 
 
-def was_locked(ledger: Ledger, now: run.Run) -> bool:
-    """Whether this attempt of the run got as far as its leases: before that nothing was touched."""
-    return any(entry.body["attempt"] == now.attempt for entry in ledger.entries(kind="lock", run=now.key))
+def skip_unless_locked(ledger: Ledger, now: run.Run) -> None:
+    """Skip a step that runs after failures too, if the run stopped before its leases: nothing was touched."""
+    if not any(True for _ in ledger.entries(kind="lock", run=now.key)):
+        raise AirflowSkipException("this run stopped before it touched anything")
 
 
 def same_policy(planned: dict[str, Any], now: Environment) -> None:
