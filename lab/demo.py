@@ -5,14 +5,13 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rich.table import Table
-
 from day2 import units
 from day2.errors import Unavailable
 from lab.boot import Lab
 from lab.client import Client
 from lab.fleet import PLATFORM
-from lab.say import console, say, timed
+from lab.result import show_record
+from lab.say import say, timed
 
 RUN_SECONDS = 1800
 COLOURS = {
@@ -87,49 +86,3 @@ def read_record(lab: Lab, run: str) -> dict[str, Any] | None:
     with Ledger.connect(conninfo) as ledger:
         records = [entry.body for entry in ledger.entries(kind="record", run=run)]
     return records[-1] if records else None
-
-
-def show_record(record: dict[str, Any]) -> None:
-    """The record as tables: targets, recovery points, checks that failed, and the verdict."""
-    console.print(_targets(record))
-    if record["artefacts"]:
-        console.print(_artefacts(record))
-    failed = [check for check in record["checks"] if not check["passed"]]
-    say(f"Checks: {len(record['checks']) - len(failed)} of {len(record['checks'])} passed")
-    for check in failed:
-        say(f"  ✗ {check['target']}: {check['name']} ({check['severity']})", style="red")
-    style = "bold green" if record["verdict"] == "PASSED" else "bold red"
-    say(f"Verdict: {record['verdict']}  {record['reason'] or ''}".rstrip(), style=style)
-
-
-def _targets(record: dict[str, Any]) -> Table:
-    table = Table("Target", "Outcome", "Checks passed", "Measured", title=f"{record['dag_id']} · {record['run_id']}")
-    targets = record["targets"]
-    for target in targets["resolved"]:
-        groups = ("succeeded", "failed", "not_attempted", "not_applicable")
-        outcome = next((group for group in groups if target in targets[group]), "unknown")
-        own = [check for check in record["checks"] if check["target"].split("/")[0] == target]
-        passed = sum(1 for check in own if check["passed"])
-        table.add_row(target, outcome, f"{passed} of {len(own)}", _measures(record["measures"].get(target, {})))
-    return table
-
-
-def _measures(measures: dict[str, Any]) -> str:
-    return "\n".join(f"{name.replace('_', ' ')}: {_value(name, value)}" for name, value in sorted(measures.items()))
-
-
-def _value(name: str, value: Any) -> str:
-    """A measure as people read it; its name ends in its unit."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if name.endswith("seconds"):
-        return units.duration(value)
-    return units.size(value) if name.endswith("bytes") else f"{value:,}"
-
-
-def _artefacts(record: dict[str, Any]) -> Table:
-    table = Table("Target", "Recovery points and evidence", "Size", "Locked until", "sha256")
-    for each in record["artefacts"]:
-        locked = each.get("retain_until") or "–"
-        table.add_row(each["target"], each["uri"], units.size(each["size"]), locked, each["sha256"][:12])
-    return table

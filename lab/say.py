@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,13 +11,14 @@ from rich.console import Console
 
 from day2 import units
 
-console = Console(highlight=False, soft_wrap=True)
+# Wide enough for a table when the output goes to a file, where rich would take 80.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 150)
 timings: dict[str, float] = {}
 
 
 def say(text: str, style: str = "") -> None:
     """One line. Never markup: names may contain brackets."""
-    console.print(text, markup=False, style=style)
+    console.print(text, markup=False, style=style, soft_wrap=True)
 
 
 @contextmanager

@@ -145,6 +145,10 @@ SELECT i * 7919 % 12000 + 1, (ARRAY['new', 'paid', 'packed', 'shipped', 'returne
   jsonb_build_object('channel', CASE WHEN i % 2 = 0 THEN 'web' ELSE 'app' END, 'agent', md5(i::text), 'coupon', NULL)
 FROM generate_series(1, 40000 * current_setting('day2.scale')::int) AS i;
 
+-- A few that fit no partition: without them the default partition is an empty table nobody declared.
+INSERT INTO orders (customer, status, placed_at)
+SELECT i, 'returned', timestamptz '2024-12-30Z' + i * interval '1 h' FROM generate_series(1, 20) AS i;
+
 INSERT INTO order_items
 SELECT o.id, o.placed_at, line, 'PR-' || (o.id * line * 31 % 2000 + 1), o.id % 4 + 1, (o.id * line % 9000) / 100.0
 FROM orders AS o, generate_series(1, 2) AS line;
