@@ -44,7 +44,8 @@ PERIODS: tuple[tuple[str, Callable[[datetime], str]], ...] = (
 
 def decide(candidates: Sequence[Candidate], policy: Retention, *, now: datetime) -> list[Decision]:
     """Keep or expire, with every reason to keep, newest first. Days are those of `taken_at`'s zone."""
-    newest_first = sorted(candidates, key=lambda each: (each.taken_at, each.id), reverse=True)
+    # By the moment, not by the wall clock, which shows one hour twice when summer time ends.
+    newest_first = sorted(candidates, key=lambda each: (each.taken_at.timestamp(), each.id), reverse=True)
     reasons: dict[str, list[str]] = {each.id: [] for each in newest_first}
     verified = [each for each in newest_first if each.verified]
 
@@ -63,7 +64,7 @@ def decide(candidates: Sequence[Candidate], policy: Retention, *, now: datetime)
             reasons[each.id].append("legal hold")
         if each.locked_until and each.locked_until > now:
             reasons[each.id].append(f"locked until {each.locked_until:%Y-%m-%dT%H:%MZ}")
-        if each.verified is None and (not verified or each.taken_at > verified[0].taken_at):
+        if each.verified is None and (not verified or each.taken_at.timestamp() > verified[0].taken_at.timestamp()):
             reasons[each.id].append("newer than the newest verified")
     return [Decision(each, bool(reasons[each.id]), tuple(reasons[each.id])) for each in newest_first]
 
