@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from day2.errors import Corrupt
-from day2.operations.database_backup import materialize
+from day2.operations import materialize
 from day2.operations.database_backup.job import Job
-from day2.operations.database_backup.materialize import Origin
+from day2.operations.materialize import Origin
 from day2.postgres import basebackup, inspection
 from day2.postgres.inspection import Comparison
 from day2.postgres.scratch import Scratch
