@@ -114,9 +114,10 @@ def _try(step: Mapping[str, Any]) -> verdict.Try:
 
 
 def _check(check: Mapping[str, Any]) -> verdict.Check:
-    # A check that could not be evaluated has not passed.
-    passed = check["passed"] and not check["error"]
-    return verdict.Check(target=check["target"], passed=passed, critical=check["severity"] == "critical")
+    # A check that could not be evaluated has not passed, and nobody knows what it would have found.
+    error = bool(check["error"])
+    critical = check["severity"] == "critical" or error
+    return verdict.Check(target=check["target"], passed=check["passed"] and not error, critical=critical)
 
 
 def _identity(run: RunInfo, found: evidence.Evidence) -> dict[str, Any]:

@@ -11,16 +11,15 @@ from collections.abc import Mapping
 from typing import Any
 
 MASK = "***"
+NAME = r"[\w-]*(?:password|passwd|secret|token|api[_-]?key)(?:[_-]\w+)*"
+_NAMED = re.compile(NAME, re.IGNORECASE)
 _PATTERNS = (
     # user:password@ in a URL. The password may itself hold an @ that nobody escaped: up to the last one.
     (re.compile(r"(?<=://)([^\s:/@]*):[^\s/]+@"), rf"\1:{MASK}@"),
     # password=… in a connection string or an option, quoted or not
-    (
-        re.compile(r"(?i)\b(pgpassword|password|passwd|secret[_-]?access[_-]?key|secret|token)(\s*=\s*)('(?:\\.|[^'\\])*'|\S+)"),
-        rf"\1\2{MASK}",
-    ),
+    (re.compile(rf"({NAME}\s*=\s*)('(?:\\.|[^'\\])*'|\S+)", re.IGNORECASE), rf"\1{MASK}"),
     (re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]+"), f"AGE-SECRET-KEY-1{MASK}"),
-)  # fmt: skip
+)
 
 
 def text(value: str) -> str:
@@ -31,11 +30,16 @@ def text(value: str) -> str:
 
 
 def redacted(value: Any) -> Any:
-    """The same JSON value with every string in it, keys too, masked."""
+    """The same JSON value with every string in it, keys too, masked; and a text whose key names a secret."""
     if isinstance(value, str):
         return text(value)
     if isinstance(value, Mapping):
-        return {redacted(key): redacted(inner) for key, inner in value.items()}
+        return {redacted(key): _under(key, inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [redacted(inner) for inner in value]
     return value
+
+
+def _under(key: Any, value: Any) -> Any:
+    named = isinstance(key, str) and isinstance(value, str) and _NAMED.fullmatch(key)
+    return MASK if named else redacted(value)

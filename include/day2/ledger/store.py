@@ -36,7 +36,10 @@ READ = """
      order by seq
      limit %(page)s
 """
-HEAD = "select seq, recorded_at, kind, run, body, prev_hash, hash from ledger.entry order by seq desc limit 1"
+HEAD = """
+    select seq, recorded_at, kind, run, body, prev_hash, hash from ledger.entry
+     where %(until)s::text is null or recorded_at < %(until)s order by seq desc limit 1
+"""
 SAME = """
     select seq, recorded_at, kind, run, body, prev_hash, hash from ledger.entry
      where seq > %s and kind = %s and run = %s and body = %s order by seq limit 1
@@ -112,9 +115,9 @@ class Ledger:
         assert entry is not None  # noqa: S101 -- the function returns a row or raises
         return entry
 
-    def head(self) -> Entry | None:
-        """The newest entry, or None in an empty ledger."""
-        return self._one(HEAD, ())
+    def head(self, *, until: str | None = None) -> Entry | None:
+        """The newest entry, now or as of a time, or None in an empty ledger."""
+        return self._one(HEAD, {"until": until})
 
     def entries(
         self,
@@ -145,7 +148,7 @@ class Ledger:
         moment: datetime = row[0]  # type: ignore[index]
         return moment
 
-    def _one(self, query: str, parameters: tuple[Any, ...]) -> Entry | None:
+    def _one(self, query: str, parameters: Any) -> Entry | None:
         rows = self._rows(query, parameters)
         if not rows:
             return None
