@@ -49,7 +49,8 @@ class FolderStore:
         except OSError as error:
             raise self._failed(key, error) from error
         finally:
-            partial.unlink(missing_ok=True)
+            if partial.exists():
+                partial.unlink()
 
     def put(self, key: str, data: bytes) -> None:
         self.write(key, io.BytesIO(data), expected_bytes=len(data))
@@ -74,9 +75,10 @@ class FolderStore:
         try:
             path.unlink(missing_ok=True)
             for folder in path.parents:
-                if folder == self.root or any(folder.iterdir()):
+                if folder == self.root or (folder.exists() and any(folder.iterdir())):
                     break
-                folder.rmdir()
+                if folder.exists():
+                    folder.rmdir()
         except OSError as error:
             raise self._failed(key, error) from error
 
@@ -102,7 +104,8 @@ class FolderStore:
         """A prefix is a string, as in S3, and need not end at a folder."""
         folder = self.root / prefix.rpartition("/")[0]
         found = (path for path in folder.rglob("*") if path.is_file())
-        return sorted(path for path in found if self._key(path).startswith(prefix) or PARTIAL in path.name)
+        wanted = (path for path in found if self._key(path).startswith(prefix) or PARTIAL in path.name)
+        return sorted(wanted, key=self._key)
 
     def _key(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()

@@ -73,9 +73,9 @@ def find(store: Store, database: str, wanted: str, *, before: datetime | None = 
     """
     having = points(store, database)
     if wanted == "latest":
-        having = [each for each in having if before is None or each.taken_at <= before]
-        if having:
-            return having[-1]
+        early_enough = [each for each in having if before is None or each.taken_at <= before]
+        if early_enough:
+            return early_enough[-1]
     for each in having:
         if each.id == wanted:
             return each

@@ -61,7 +61,9 @@ def stored_object(name: str, data: bytes, **more: Any) -> StoredObject:
     return StoredObject(name=name, bytes=len(data), sha256=sha256(data), **fields)
 
 
-def commit(store: Store, database: str = "orders", *, at: datetime = NOW, objects: dict[str, bytes] | None = None) -> Point:
+def commit(
+    store: Store, database: str = "orders", *, at: datetime = NOW, objects: dict[str, bytes] | None = None
+) -> Point:
     """Write a point: its objects, then the manifest."""
     point_id = points.new_id(at)
     data = {"dump.pgdump.zst": b"dump", "roles.sql.zst": b"roles"} if objects is None else objects

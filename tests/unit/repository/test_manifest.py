@@ -49,7 +49,19 @@ def test_every_flipped_bit_of_a_manifest_is_found():
 
 @pytest.mark.parametrize(
     "data",
-    [b"", PACKED[:-1], PACKED[:100], PACKED + b" ", b"\n" + PACKED, PACKED + PACKED, b"[]", b"null", b'"x"', b"7", b"\xff"],
+    [
+        b"",
+        PACKED[:-1],
+        PACKED[:100],
+        PACKED + b" ",
+        b"\n" + PACKED,
+        PACKED + PACKED,
+        b"[]",
+        b"null",
+        b'"x"',
+        b"7",
+        b"\xff",
+    ],
 )
 def test_cut_padded_or_foreign_bytes_are_not_a_manifest(data):
     with pytest.raises(Corrupt, match="s3://b/orders/manifest.json"):

@@ -59,7 +59,12 @@ def opened(source, key: str = KEY) -> bytes:
         return read_all(stack.enter_context(streams.decompressed(stream, name="the object")))
 
 
-@given(st.binary(max_size=200_000), st.lists(st.integers(1, 70_000), max_size=8), st.integers(1, 100_000), st.integers(0, 2))
+@given(
+    st.binary(max_size=200_000),
+    st.lists(st.integers(1, 70_000), max_size=8),
+    st.integers(1, 100_000),
+    st.integers(0, 2),
+)
 @settings(max_examples=40, deadline=None)
 def test_what_goes_in_comes_out_whatever_the_pieces(data, sizes, read_size, threads):
     with ExitStack() as stack:
@@ -119,7 +124,9 @@ def through_decompression(source):
     return streams.decompressed(source, name="the object")
 
 
-@pytest.mark.parametrize("error", [Broken("lost"), OSError("lost"), BrokenPipeError("lost"), StepFailed("lost"), ValueError("lost")])
+@pytest.mark.parametrize(
+    "error", [Broken("lost"), OSError("lost"), BrokenPipeError("lost"), StepFailed("lost"), ValueError("lost")]
+)
 @pytest.mark.parametrize("already", [0, 10, 3_000_000])
 @pytest.mark.parametrize("stage", [through_compression, through_encryption])
 def test_a_source_that_fails_fails_the_reader(stage, already, error):
@@ -201,7 +208,7 @@ def pumping() -> list[threading.Thread]:
 
 @pytest.mark.parametrize("stage", [through_encryption, through_decryption])
 def test_the_thread_ends_when_the_reader_goes_away(stage):
-    data = random.Random(1).randbytes(20_000_000)
+    data = random.Random(1).randbytes(40_000_000)
     if stage is through_decryption:
         with through_encryption(io.BytesIO(data)) as stream:
             data = read_all(stream)
@@ -210,7 +217,7 @@ def test_the_thread_ends_when_the_reader_goes_away(stage):
         assert stream.read(10)
         assert pumping()
     assert not pumping()
-    assert source.asked < 100, "it stopped reading, too"
+    assert source.asked < 300, "it stopped reading too, with more than half of it left"
 
 
 MEASURE = """
