@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -92,7 +94,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="The record as JSON.")] = False,
 ) -> None:
     """Show what is recorded of a run, every attempt."""
-    name, _, attempt = run.partition("#")
+    name, _, attempt = run.rpartition("#") if re.search(r"#\d+$", run) else (run, "", "")
     with _open(ledger) as opened:
         found = [each for each in opened.entries(kind="record", run=name) if attempt in ("", str(each.body["attempt"]))]
     if not found:
@@ -159,7 +161,9 @@ def _print_table(entries: Iterator[Entry]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*COLUMNS, box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in COLUMNS:
+        table.add_column(column, overflow="fold")
     for entry in entries:
         record = entry.body
         targets = f"{len(record['targets']['succeeded'])}/{len(record['targets']['resolved'])}"
@@ -167,7 +171,8 @@ def _print_table(entries: Iterator[Entry]) -> None:
         cells = (entry.recorded_at[:19] + "Z", record["verdict"], record["operation"], record["environment"], entry.run)
         # As text: a name in square brackets is a name, not markup.
         table.add_row(*map(Text, (*cells, str(record["attempt"]), targets, who)))
-    Console().print(table)
+    # Into a pipe a record is one line, however long; a screen folds it. Nothing is cut off.
+    Console(width=None if sys.stdout.isatty() else 1000).print(table)
 
 
 def _verify_file(path: Path, anchor: chain.Anchor | None) -> chain.Report:

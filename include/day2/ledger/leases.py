@@ -111,9 +111,10 @@ def held(ledger: Ledger) -> list[Lease]:
 @contextmanager
 def _alone(ledger: Ledger) -> Iterator[Connection[Any]]:
     # One at a time for the whole table: taking leases is rare and quick, and so no two can deadlock.
-    with translated(), ledger.connection.transaction():
-        ledger.connection.execute("select pg_advisory_xact_lock(7422003)")
-        yield ledger.connection
+    connection = ledger.connection
+    with translated(), connection.transaction():
+        connection.execute("select pg_advisory_xact_lock(7422003)")
+        yield connection
 
 
 def _leases(connection: Connection[Any], query: str, parameters: Any) -> list[Lease]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 MASK = "***"
-NAME = r"[\w-]*(?:password|passwd|secret|token|api[_-]?key)(?:[_-]\w+)*"
-_NAMED = re.compile(NAME, re.IGNORECASE)
+NAME = r"(?:password|passwd|secret|token|api[_-]?key)(?:[_-][a-z0-9]+)*"
+_NAMED = re.compile(rf"[\w-]*{NAME}", re.IGNORECASE)
 _PATTERNS = (
     # user:password@ in a URL. The password may itself hold an @ that nobody escaped: up to the last one.
     (re.compile(r"(?<=://)([^\s:/@]*):[^\s/]+@"), rf"\1:{MASK}@"),

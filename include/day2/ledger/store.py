@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from day2.ledger.redact import redacted
 if TYPE_CHECKING:
     from psycopg import Connection
 
+PATIENCE = 60  # seconds to wait for a server that was there before
 PAGE = 500  # entries held in memory at once while reading
 
 APPEND = "select seq, recorded_at, kind, run, body, prev_hash, hash from ledger.append(%s, %s, %s)"
@@ -92,9 +94,18 @@ class Ledger:
 
     @property
     def connection(self) -> Connection[Any]:
-        """The connection, in autocommit mode; opened again if the server closed it meanwhile."""
-        if self._connection.broken:
-            self._connection = connect(self._conninfo)
+        """The connection, in autocommit mode; opened again if the server closed it meanwhile.
+
+        A server that restarts gets a minute: hours of work must not lose their outcome to it.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while self._connection.broken:
+            try:
+                self._connection = connect(self._conninfo)
+            except Unavailable:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1)
         return self._connection
 
     def append(self, kind: str, *, run: str, body: Mapping[str, Any]) -> Entry:
@@ -142,9 +153,10 @@ class Ledger:
 
     def settled_at(self) -> datetime:
         """The database's time, after every append that had begun is in: a period up to it is complete."""
-        with translated(), self.connection.transaction():
-            self.connection.execute("select pg_advisory_xact_lock_shared(7422001)")
-            row = self.connection.execute("select clock_timestamp()").fetchone()
+        connection = self.connection
+        with translated(), connection.transaction():
+            connection.execute("select pg_advisory_xact_lock_shared(7422001)")
+            row = connection.execute("select clock_timestamp()").fetchone()
         moment: datetime = row[0]  # type: ignore[index]
         return moment
 

@@ -32,6 +32,10 @@ class Server:
     def conninfo(self, *, dbname: str = "postgres", user: str = "postgres") -> str:
         return make_conninfo(host="127.0.0.1", port=self.port, dbname=dbname, user=user, password=PASSWORD)
 
+    def start(self) -> None:
+        settings = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        self.pg_ctl("-o", settings, "-l", str(self.folder / "log"), "start")
+
     def pg_ctl(self, *arguments: str) -> None:
         command = (self.program, "-D", str(self.folder / "data"), "-w", *arguments)
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **binaries.unprivileged())
@@ -73,8 +77,7 @@ def server() -> Iterator[Server]:
     options = ("--locale=C.UTF-8", "--no-sync", f"--pwfile={folder / 'password'}")
     subprocess.run([*initdb, *options], check=True, stdout=subprocess.DEVNULL, **as_user)
     made = Server(_free_port(), folder, having[0]["pg_ctl"])
-    settings = f"-p {made.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
-    made.pg_ctl("-o", settings, "-l", str(folder / "log"), "start")
+    made.start()
     try:
         _make_roles(made)
         yield made

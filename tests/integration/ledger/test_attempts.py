@@ -8,12 +8,13 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import psycopg
 import pytest
 
-from day2.errors import StepFailed
+from day2.errors import StepFailed, Unavailable
 from day2.ledger import Act, Ledger, attempt, chain, record
 from tests.integration.ledger.conftest import Database, Server
 from tests.unit.ledger.story import RUN, Story, plan_body
@@ -75,10 +76,26 @@ def test_the_steps_own_error_is_not_hidden_by_a_ledger_that_is_gone(database: Da
     assert "could not be written to the ledger either" in caught.value.__notes__[0]
 
 
-def test_the_outcome_is_written_after_the_ledgers_server_was_restarted(server: Server, ledger: Ledger) -> None:
+def test_the_outcome_is_written_when_the_ledgers_server_comes_back(server: Server, ledger: Ledger) -> None:
     with attempt(ledger, ACT):
-        server.pg_ctl("-m", "fast", "restart")
+        server.pg_ctl("-m", "fast", "stop")
+        back = Timer(2, server.start)
+        back.start()
+    back.join()
     assert [entry.kind for entry in ledger.entries()] == ["intent", "outcome"]
+
+
+def test_a_ledger_that_does_not_come_back_is_unavailable(
+    server: Server, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("day2.ledger.store.PATIENCE", 1)
+    with Ledger.connect(database.app) as ledger:
+        server.pg_ctl("-m", "fast", "stop")
+        try:
+            with pytest.raises(Unavailable, match="cannot be reached"):
+                ledger.append("note", run=RUN, body={})
+        finally:
+            server.start()
 
 
 def test_a_killed_worker_is_interrupted_and_its_run_has_a_record(database: Database, ledger: Ledger) -> None:

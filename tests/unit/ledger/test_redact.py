@@ -38,3 +38,11 @@ def test_secrets_deep_inside_are_masked_and_the_rest_is_kept() -> None:
         "a": [{"password=***": 1}],
         "n": [1, None, True],
     }
+
+
+@pytest.mark.parametrize(
+    "long", ["a" * 200_000, "token_" + "a_" * 100_000, "password" * 20_000, "://" + "a:" * 100_000]
+)
+@pytest.mark.timeout(10)
+def test_a_long_text_costs_no_more_than_its_length(long: str) -> None:
+    assert redacted({long: long}) == {long: long} or "***" in redacted({long: long})[long]
