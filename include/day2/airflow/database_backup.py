@@ -26,7 +26,7 @@ ACT_STEPS = ("back_up", "copy", "restore_test")
 TARGET_NAME = "{{ target }}"
 
 
-@task
+@task(show_return_value_in_logs=False)
 @telling.explained
 def plan(environment_name: str) -> dict[str, Any]:
     """Resolve the targets, look at each of them, and write down what would be done."""
@@ -50,7 +50,8 @@ def plan(environment_name: str) -> dict[str, Any]:
             steps.refuse(ledger, "plan", error)
             raise
         lines = planning.lines(planned)
-        telling.say("Plan", lines)
+        for line in lines:
+            log.info("%s", line)
         seconds = here.policies.database_backup.lease_ttl.total_seconds()
         planned |= {"lease_seconds": seconds, "briefing": lines}
         known = {
@@ -72,8 +73,7 @@ def back_up(target: dict[str, Any], planned: dict[str, Any], approved: dict[str,
     from day2.operations.database_backup import take
 
     with steps.acting(planned, approved, step="back_up", target=target["name"]) as outcome:
-        with telling.group(f"Back up {target['name']}"):
-            outcome.measures |= take.back_up(_job(planned, target))
+        outcome.measures |= take.back_up(_job(planned, target))
         return str(outcome.measures["point"])
 
 
@@ -83,10 +83,7 @@ def copy(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, An
     """Copy the point to the other regions and read it again there."""
     from day2.operations.database_backup import copy as copying
 
-    with (
-        steps.acting(planned, approved, step="copy", target=target["name"]) as outcome,
-        telling.group(f"Copy {point}"),
-    ):
+    with steps.acting(planned, approved, step="copy", target=target["name"]) as outcome:
         outcome.measures |= copying.copy(_job(planned, target), point)
     return point
 
@@ -99,9 +96,8 @@ def restore_test(target: dict[str, Any], planned: dict[str, Any], approved: dict
 
     with steps.acting(planned, approved, step="restore_test", target=target["name"]) as outcome:
         made = _job(planned, target)
-        with telling.group(f"Restore {point}"):
-            key = connections.identity(made.policy)
-            prove.restore_test(made, point, identity=key, measures=outcome.measures)
+        key = connections.identity(made.policy)
+        prove.restore_test(made, point, identity=key, measures=outcome.measures)
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
@@ -122,9 +118,9 @@ def validate(planned: dict[str, Any]) -> None:
         tables = [row for each in jobs for row in facts.table_rows(each, measured[each.name], today=today)]
         results = [validation.run(rows, facts.SUITE)]
         if tables:
-            results.append(validation.run(tables, facts.TABLE_SUITE))
+            results.append(validation.run(tables, facts.TABLE_SUITE).summed(lambda table: table.split(" ", 1)[0]))
         for result in results:
-            telling.say(f"{result.suite}: {'passed' if result.passed else 'FAILED'}", result.report())
+            telling.judge(result.report())
             ledger.append("checks", run=now.key, body=result.as_dict() | {"attempt": now.attempt})
         failed = _failed_targets(results, [each.name for each in jobs])
         for each in jobs:

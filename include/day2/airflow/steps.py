@@ -93,7 +93,8 @@ def record(environment_name: str, *, operation: str, act_steps: tuple[str, ...])
     here = environment(environment_name)
     with connections.ledger(here) as ledger:
         made = recording.append(ledger, run.current(), here, operation=operation, act_steps=act_steps)
-    telling.say(f"Verdict: {made['verdict']}", recording.lines(made))
+    for line in recording.lines(made):
+        log.info("%s", line)
     return {"verdict": made["verdict"], "reason": made["reason"], "record_id": made["record_id"]}
 
 

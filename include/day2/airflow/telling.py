@@ -35,6 +35,18 @@ def say(title: str, lines: Iterable[str]) -> None:
             log.info("%s", line)
 
 
+def judge(lines: Iterable[str]) -> None:
+    """A suite's report: the verdict and what failed in full view, what passed folded."""
+    verdict, *rest = lines
+    log.info("%s", verdict)
+    for line in rest:
+        if line.startswith("FAIL"):
+            log.error("%s", line)
+        elif not line.startswith("ok"):
+            log.warning("%s", line)
+    say("What passed", [line for line in rest if line.startswith("ok")])
+
+
 def explained(function: Callable[P, R]) -> Callable[P, R]:
     """Turn an expected failure into one clear line, with its traceback folded.
 

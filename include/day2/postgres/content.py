@@ -19,6 +19,7 @@ class Table(Part):
     name: str
     rows: int
     fingerprint: str
+    partition: bool = False
     pinned: bool = True
     reason: str = ""
 

@@ -107,7 +107,7 @@ def merged(first: DatabaseContent, second: DatabaseContent) -> DatabaseContent:
 def _table(connection: psycopg.Connection[Any], table: dict[str, Any], skipped: str | None) -> Table:
     from psycopg import sql
 
-    named = {"schema_name": table["schema_name"], "name": table["name"]}
+    named = {"schema_name": table["schema_name"], "name": table["name"], "partition": table["partition"]}
     if skipped:
         return Table(**named, rows=-1, fingerprint="", pinned=False, reason=skipped)
     query = sql.SQL(

@@ -29,6 +29,7 @@ class TableComparison:
     restored_fingerprint: str
     pinned: bool
     reason: str
+    partition: bool = False
 
     @property
     def equal(self) -> bool:
@@ -92,6 +93,7 @@ def compare_tables(expected: DatabaseContent, restored: Sequence[Table]) -> list
                 restored_fingerprint=other.fingerprint if other else "",
                 pinned=each.pinned,
                 reason=each.reason,
+                partition=each.partition,
             )
         )
     for extra in found.values():

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -69,6 +69,25 @@ class SuiteResult:
         """Readable lines: the verdict, what failed, then what passed, once a check."""
         failed = sorted((each for each in self.checks if not each.passed), key=lambda each: RANK[each.severity])
         return [self._headline(), *_failed_lines(failed), *_passed_lines(self.checks)]
+
+    def summed(self, whole: Callable[[str], str]) -> SuiteResult:
+        """The same with the passed checks of many parts as one: a thousand tables are one line a database.
+
+        `whole` says which target a part belongs to. What failed stays as it is, part by part.
+        """
+        sums: dict[tuple[str, str], list[Check]] = {}
+        kept = []
+        for each in self.checks:
+            if each.passed and each.target != EVERY:
+                sums.setdefault((each.id, whole(each.target)), []).append(each)
+            else:
+                kept.append(each)
+        totals = Counter((each.id, whole(each.target)) for each in self.checks)
+        summed = [
+            replace(parts[0], target=target, observed=f"{len(parts)} of {totals[identity, target]}")
+            for (identity, target), parts in sums.items()
+        ]
+        return SuiteResult(self.suite, (*kept, *summed))
 
     def as_dict(self) -> dict[str, Any]:
         """The same for the ledger, as plain JSON."""

@@ -3,7 +3,7 @@
 select n.nspname as schema_name, c.relname as name, c.relpersistence = 'u' as unlogged,
        pg_table_size(c.oid) as bytes,
        has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT') as readable,
-       c.relrowsecurity as row_security
+       c.relrowsecurity as row_security, c.relispartition as partition
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 where c.relkind = 'r' and c.relpersistence <> 't'
