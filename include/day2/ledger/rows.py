@@ -157,4 +157,4 @@ def _harmless(cell: Any) -> Any:
 
 
 def _cell_of_header(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else "" if value is None else str(value)
