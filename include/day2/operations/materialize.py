@@ -1,4 +1,4 @@
-"""A recovery point as a running scratch server: the way every restore test begins."""
+"""A recovery point as a running scratch server: how restore tests and restores begin."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def load(origin: Origin, binaries: Binaries, server: Server) -> list[str]:
     if not available:
         create(server, content.name, content, locale=False)
     with origin.plain("dump") as source:
-        restore.load(binaries, target, _watched(origin, "dump", source), create=available)
+        restore.load(binaries, target, watched(origin, "dump", source), create=available)
     return [] if available else [f"{content.name}: locale {content.collate!r} is not on this machine, restored with C"]
 
 
@@ -132,31 +132,31 @@ def _physical(origin: Origin, made: Scratch) -> list[str]:
     if "user" in made.run_as:
         os.chown(made.data, made.run_as["user"], made.run_as["group"])
     with origin.plain("base") as source:
-        restore.unpack(_watched(origin, "base", source), made.data, run_as=made.run_as)
-    settings, notes = _settings(origin.described, made)
-    scratch.start(made, settings)
+        restore.unpack(watched(origin, "base", source), made.data, run_as=made.run_as)
+    needed, notes = settings(origin.described, made.binaries)
+    scratch.start(made, needed)
     return notes
 
 
 def _logical(origin: Origin, made: Scratch) -> list[str]:
     scratch.initdb(made, encoding=origin.described.databases[0].encoding)
-    settings, notes = _settings(origin.described, made)
-    scratch.start(made, settings)
+    needed, notes = settings(origin.described, made.binaries)
+    scratch.start(made, needed)
     with origin.plain("roles") as source:
         restore.roles(made.binaries, made.server(), read_all(source), existing=(made.superuser,))
     return notes + load(origin, made.binaries, made.server())
 
 
-def _settings(described: Manifest, made: Scratch) -> tuple[dict[str, str], list[str]]:
+def settings(described: Manifest, binaries: Binaries) -> tuple[dict[str, str], list[str]]:
     """What the copy needs to start; preload libraries this machine lacks are left out and noted."""
     source = described.source.settings
-    having, lacking = scratch.libraries(source.get("shared_preload_libraries", ""), made.binaries)
-    settings = {name: source[name] for name in CARRIED if name in source}
-    settings["shared_preload_libraries"] = ", ".join(having)
-    return settings, [f"preload library {name} is not on this machine, left out" for name in lacking]
+    having, lacking = scratch.libraries(source.get("shared_preload_libraries", ""), binaries)
+    carried = {name: source[name] for name in CARRIED if name in source}
+    carried["shared_preload_libraries"] = ", ".join(having)
+    return carried, [f"preload library {name} is not on this machine, left out" for name in lacking]
 
 
-def _watched(origin: Origin, role: str, source: Readable) -> Readable:
+def watched(origin: Origin, role: str, source: Readable) -> Readable:
     """The same stream, with progress lines. The share is of the archive's uncompressed size, if known."""
     stored = origin.object(role)
     label = f"{origin.described.database}: unpacking {stored.name} ({size(stored.bytes)} stored)"

@@ -1,9 +1,6 @@
--- A row per database that a restore is building or has left half-made: its mark, and whether its maker still
--- has a session. Privilege: being the role that made them, or pg_read_all_stats.
-select d.datname as name, shobj_description(d.oid, 'pg_database') as mark,
-       exists (select from pg_stat_activity a
-               where a.application_name <> ''
-                 and shobj_description(d.oid, 'pg_database') like '%%' || a.application_name || '%%'
-                 and a.application_name like 'day2-restore-%%') as alive
-from pg_database d
-where shobj_description(d.oid, 'pg_database') like 'day2-restore-%%'
+-- A row per database of ours that a restore is building or has left half-made, and whether its maker has a session.
+-- Privilege: being the role that made them, which sees its own sessions.
+select d.datname as name, mark,
+       exists (select from pg_stat_activity a where a.application_name = split_part(mark, ' ', 1)) as alive
+from pg_database d, shobj_description(d.oid, 'pg_database') as mark
+where mark like 'day2-restore-%%' and pg_get_userbyid(d.datdba) = current_user
