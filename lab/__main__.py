@@ -18,11 +18,15 @@ app = typer.Typer(
 
 
 @app.command()
-def up(scale: int = typer.Option(1, min=1, help="multiplies the seeded rows, at the first boot")) -> None:
+def up(
+    scale: int = typer.Option(1, min=1, help="multiplies the seeded rows, at the first boot"),
+    airflow: bool = typer.Option(True, help="boot Airflow too, not only the servers it operates"),
+) -> None:
     """Boot the fleet and Airflow; what runs already stays as it is."""
-    lab = boot.up(scale=scale)
+    lab = boot.up(scale=scale, airflow=airflow)
     say_slowest()
-    say_where(lab.airflow)
+    if airflow:
+        say_where(lab.airflow)
 
 
 @app.command()

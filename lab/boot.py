@@ -39,7 +39,7 @@ class Lab:
     airflow: Airflow
 
 
-def up(*, scale: int = 1) -> Lab:
+def up(*, scale: int = 1, airflow: bool = True) -> Lab:
     """Boot what does not run; nothing happens to what does."""
     with timed("Boot"):
         where = places.prepare()
@@ -52,12 +52,16 @@ def up(*, scale: int = 1) -> Lab:
                 _start_writer(lab)
                 stores.result()
             write_connections(where, lab.fleet, lab.stores)
-            lab.airflow.start()
+            if airflow:
+                lab.airflow.start()
     return lab
 
 
-def down() -> list[str]:
-    """Stop what the lab started and nothing else; returns the names of what was running."""
+def down(*, store_grace: float = 30) -> list[str]:
+    """Stop what the lab started and nothing else; returns the names of what was running.
+
+    An object store takes 15 s to leave politely; `store_grace` is how long it may.
+    """
     state = places.state_folder()
     if not (state / "run").exists():
         return []
@@ -65,19 +69,19 @@ def down() -> list[str]:
     with files.lock(state / "lock"):
         running = [name for name in processes.names() if processes.pid(name)]
         with ThreadPoolExecutor() as pool:
-            stores = [pool.submit(processes.stop, name, grace=30) for name in running if name.startswith("s3-")]
-            for group in _stop_order([name for name in running if not name.startswith("s3-")]):
+            stores = [pool.submit(processes.stop, name, grace=store_grace) for name in running if _is_store(name)]
+            for group in _stop_order([name for name in running if not _is_store(name)]):
                 list(pool.map(lambda name: _stop(processes, name), group))
             for store in stores:
                 store.result()
         ports = files.read_json(state / "ports.json")
-        sweep_sockets(port for name, port in ports.items() if name.startswith("s3-"))
+        sweep_sockets(port for name, port in ports.items() if _is_store(name))
     return running
 
 
 def clean() -> None:
     """`down`, then remove the state, the servers' data outside of it included."""
-    down()
+    down(store_grace=0)  # what it stores is removed next
     state = places.state_folder()
     for folder in (places.outside_folder(state), state):
         if folder.exists():
@@ -139,6 +143,10 @@ def _stop_order(running: list[str]) -> list[list[str]]:
     rest = [name for name in running if name not in (*clients, *standbys)]
     others = [name for name in clients if name != "airflow-api-server"]
     return [others, [name for name in clients if name not in others], standbys, rest]
+
+
+def _is_store(name: str) -> bool:
+    return name.startswith("s3-")
 
 
 def _stop(processes: Processes, name: str) -> bool:
