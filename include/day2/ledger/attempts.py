@@ -30,6 +30,7 @@ class Act:
     try_number: int
 
     def as_dict(self) -> dict[str, Any]:
+        """What an entry about this try says of it."""
         return {"attempt": self.attempt, "step": self.step, "target": self.target, "try": self.try_number}
 
 

@@ -65,6 +65,7 @@ class Report:
 
     @property
     def whole(self) -> bool:
+        """Nothing is wrong with what was read."""
         return self.fault is None
 
 

@@ -7,8 +7,9 @@ import hashlib
 import json
 import re
 import tracemalloc
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -75,9 +76,9 @@ def test_show_tells_every_attempt_or_one(database: Database, recorded: Ledger) -
 
 
 def test_a_password_comes_from_the_environment(database: Database, recorded: Ledger) -> None:
-    bare = make_conninfo(
-        **{name: value for name, value in conninfo_to_dict(database.app).items() if name != "password"}
-    )
+    fields: dict[str, Any] = conninfo_to_dict(database.app)
+    del fields["password"]
+    bare = make_conninfo(**fields)
     assert "password" not in bare
     assert day2("list", ledger=bare, PGPASSWORD=PASSWORD).exit_code == 0
     assert day2("list", ledger=bare, PGPASSWORD="wrong").exit_code == 1
@@ -136,7 +137,7 @@ def test_two_exports_of_a_closed_period_are_the_same_bytes(recorded: Ledger, tmp
     until = recorded.settled_at()
     for what in ("records", "entries"):
         for format_ in ("csv", "jsonl"):
-            query = Query(what=what, format=format_, until=until)  # type: ignore[arg-type]
+            query = Query(what=what, format=format_, until=until)
             one = export(recorded, query, tmp_path / "one")
             recorded.append("note", run="later", body={"after": "the period"})
             other = export(recorded, query, tmp_path / "other")
@@ -178,7 +179,7 @@ def test_an_export_is_verified_without_the_ledger(
 
 def test_a_period_of_entries_is_verified_from_where_it_starts(recorded: Ledger, tmp_path: Path) -> None:
     third = list(recorded.entries())[2]
-    since = record.datetime.fromisoformat(third.recorded_at)
+    since = datetime.fromisoformat(third.recorded_at)
     export(recorded, Query(what="entries", since=since), tmp_path / "part.jsonl")
     assert "entries (3 to" in day2("verify", "--file", str(tmp_path / "part.jsonl")).output
 

@@ -55,7 +55,13 @@ class Story:
 
     def outcome(self, target: str, number: int = 1, **changed: Any) -> Story:
         who = {"step": "backup", "target": target, "try": number, "started": AT, "ended": AT}
-        what = {"outcome": "succeeded", "error": None, "measures": {"bytes": 5}, "artefacts": [], "left": ""}
+        what: dict[str, Any] = {
+            "outcome": "succeeded",
+            "error": None,
+            "measures": {"bytes": 5},
+            "artefacts": [],
+            "left": "",
+        }
         return self.tell("outcome", **who | what | changed)
 
     def acted(self, target: str, number: int = 1, **changed: Any) -> Story:
