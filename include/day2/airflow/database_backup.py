@@ -49,20 +49,9 @@ def plan(environment_name: str) -> dict[str, Any]:
         except Day2Error as error:
             steps.refuse(ledger, "plan", error)
             raise
-        lines = planning.lines(planned)
-        for line in lines:
-            log.info("%s", line)
         seconds = here.policies.database_backup.lease_ttl.total_seconds()
-        planned |= {"lease_seconds": seconds, "briefing": lines}
-        known = {
-            "attempt": now.attempt,
-            "dag_id": now.dag_id,
-            "run_id": now.run_id,
-            "params": now.params,
-            "code_commit": run.code_commit(),
-            "slot_expected": now.run_after.isoformat() if not now.trigger.by_hand else None,
-        }
-        ledger.append("plan", run=now.key, body=planned | known)
+        planned |= {"lease_seconds": seconds, "briefing": planning.lines(planned)}
+        steps.write_plan(ledger, planned)
     return planned
 
 

@@ -106,6 +106,22 @@ def close(recorded: dict[str, Any]) -> None:
     log.info("PASSED: %s (record %s)", recorded["reason"], recorded["record_id"])
 
 
+def write_plan(ledger: Ledger, planned: dict[str, Any]) -> None:
+    """Show a plan in the log and append it to the ledger, with what Airflow knows of the run."""
+    now = run.current()
+    for line in planned["briefing"]:
+        log.info("%s", line)
+    known = {
+        "attempt": now.attempt,
+        "dag_id": now.dag_id,
+        "run_id": now.run_id,
+        "params": now.params,
+        "code_commit": run.code_commit(),
+        "slot_expected": None if now.trigger.by_hand else now.run_after.isoformat(),
+    }
+    ledger.append("plan", run=now.key, body=planned | known)
+
+
 def refuse(ledger: Ledger, step: str, error: Day2Error) -> None:
     """Write down that a plan or a lock said no."""
     now = run.current()

@@ -92,9 +92,12 @@ class BackupPolicy(Model):
 
 
 class RestorePolicy(Model):
-    """Who may restore, and how in-place restores are approved."""
+    """With which rights a database is restored, and how long an in-place restore waits for its approval."""
 
-    approvers: int = Field(default=1, ge=1, description="approvals an in-place restore needs")
+    connection: ConnectionId | None = Field(
+        default=None,
+        description="Airflow connection of type postgres whose role may create databases; the database's own if unset",
+    )
     response_timeout: PositiveDuration = Field(
         default="PT4H", validate_default=True, description="after this an unanswered approval is a refusal"
     )

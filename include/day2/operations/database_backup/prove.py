@@ -53,7 +53,7 @@ def restore_test(job: Job, point_id: str, *, identity: str | None, measures: dic
             log.error("%s: damaged: %s", job.name, problem)
         raise
     measures["scratch_removed"] = True
-    _store_evidence(job, measures)
+    store_evidence(job, measures, kind="restore-test")
 
 
 def examine(made: Scratch, described: Manifest, measures: dict[str, Any]) -> None:
@@ -104,10 +104,10 @@ def summary(comparisons: list[Comparison]) -> dict[str, Any]:
     }
 
 
-def _store_evidence(job: Job, measures: dict[str, Any]) -> None:
-    """The table by table comparison goes to the repository; the ledger names it by its sha256."""
+def store_evidence(job: Job, measures: dict[str, Any], *, kind: str) -> None:
+    """The table by table comparison goes beside the point; the ledger names it by its sha256."""
     tables = measures.pop("tables")
-    name = f"restore-test-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    name = f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     key = f"{job.name}/{measures['point']}/{name}"
     data = seal({"run": job.run, "tables": tables})
     job.primary.store.put(key, data)
