@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -75,8 +74,12 @@ class Server:
 
     @contextmanager
     def environment(self) -> Iterator[dict[str, str]]:
-        """Environment for PostgreSQL's own programs: the password is in a private file, not in it."""
-        with tempfile.NamedTemporaryFile("w", prefix="day2-pgpass-") as file:
+        """Environment for PostgreSQL's own programs: the password is in a private file, not in it.
+
+        The file is in memory and ends with this process, also if that is killed.
+        """
+        with os.fdopen(os.memfd_create("day2-pgpass"), "w") as file:
+            os.fchmod(file.fileno(), 0o600)
             fields = (self.host, str(self.port), "*", self.user, self.password)
             file.write(":".join(_pgpass(each) for each in fields) + "\n")
             file.flush()
@@ -90,7 +93,7 @@ class Server:
                     "PGPORT": str(self.port),
                     "PGUSER": self.user,
                     "PGDATABASE": self.dbname,
-                    "PGPASSFILE": file.name,
+                    "PGPASSFILE": f"/proc/{os.getpid()}/fd/{file.fileno()}",
                     "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
                     "PGAPPNAME": "day2",
                     "LC_ALL": "C",

@@ -28,8 +28,8 @@ from tests.integration.conftest import PASSWORD, S3
 
 SEED = Path(__file__).with_name("seed.sql")
 AWKWARD = "prüf \"db\" =1.'x'; $(id) %s\\"
-AWKWARD_ROLE = "besitzer \"o'r\" =$(id)"
-BULK_BYTES = 24 << 20
+AWKWARD_ROLE = 'besitzer "o\'r" =$(id)'
+BULK_BYTES = 18 << 20  # more than one part (16 MiB)
 INSTALLED = [each for each in binaries.installed() if each.has_server]
 VERSIONS = [pytest.param(each, id=f"postgresql-{each.major}") for each in INSTALLED]
 ENGINES = ["physical", "logical"]
@@ -102,14 +102,18 @@ def seed(server: Running) -> None:
     with server.connect() as connection:
         connection.execute(sql.SQL("create role {} login").format(sql.Identifier(AWKWARD_ROLE)))
         for name in (AWKWARD, "empty"):
-            connection.execute(sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (name, AWKWARD_ROLE))))
+            connection.execute(
+                sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (name, AWKWARD_ROLE)))
+            )
     with server.connect(AWKWARD) as connection:
         connection.execute(SEED.read_text())
 
 
 def fill(server: Running) -> None:
-    """Data that does not compress, in the database `postgres`."""
+    """Data that does not compress, in the database `bulk`."""
     with server.connect() as connection:
+        connection.execute("create database bulk")
+    with server.connect("bulk") as connection:
         connection.execute("create table noise (n int primary key, data bytea not null)")
         connection.execute("alter table noise alter data set storage external")
         connection.execute(
@@ -129,29 +133,34 @@ JobMaker = Callable[..., Job]
 
 @pytest.fixture
 def job_for(key: str, scratch: Path) -> JobMaker:
-    """`job_for(server, store, dbname=…, engine=…)`; `policy` and `user`/`password` as keywords."""
+    """`job_for(server, store, dbname=…, engine=…)`; login and policy fields as keywords."""
 
     def make(server: Running, store: Store, *, dbname: str = AWKWARD, engine: str = "logical", **more: Any) -> Job:
-        return job(server, store, dbname=dbname, engine=engine, key=key, scratch=scratch, **more)
+        login = {name: more.pop(name) for name in ("user", "password", "port") if name in more}
+        return make_job(
+            address(server, dbname, **login), store, **{"engine": engine, "key": key, "scratch": scratch, **more}
+        )
 
     return make
 
 
-def job(
-    server: Running,
+def address(server: Running, dbname: str, **more: Any) -> Server:
+    fields = {"host": LOOPBACK, "port": server.port, "user": SUPERUSER, "password": PASSWORD}
+    return Server(**fields | {"dbname": dbname} | more)
+
+
+def make_job(
+    server: Server,
     store: Store,
     *,
-    dbname: str,
     engine: str,
     key: str | None,
     scratch: Path,
     copies: tuple[Place, ...] = (),
     repository: dict[str, Any] | None = None,
-    user: str = SUPERUSER,
-    password: str = PASSWORD,
-    port: int | None = None,
     **policy: Any,
 ) -> Job:
+    """A job on a real source and a real store; without a key it is not encrypted."""
     recipients = (str(pyrage.x25519.Identity.from_str(key).to_public()),) if key else ()
     encryption = Encryption(recipients=recipients, identity="day2_age") if key else "none"
     place = Repository(name="primary", url="s3://test/primary", region="eu-test-1", **repository or {})
@@ -159,9 +168,9 @@ def job(
         environment="test",
         database=Database(name="orders", connection="pg_orders", region="eu-test-1"),
         policy=BackupPolicy(
-            engine=engine, encryption=encryption, scratch=scratch, required_score="2-2-0-0-0", **policy
+            **{"engine": engine, "encryption": encryption, "scratch": scratch, "required_score": "2-2-0-0-0", **policy}
         ),
-        server=Server(LOOPBACK, port or server.port, user, dbname, password),
+        server=server,
         primary=Place(place, store),
         copies=copies,
         recipients=recipients,
@@ -169,3 +178,20 @@ def job(
         plan_digest="d" * 64,
         policy_hash="p" * 64,
     )
+
+
+def leftovers(s3: S3, store: S3Store) -> list[str]:
+    """Everything in a place of the bucket that belongs to no committed point, unfinished uploads included."""
+    prefix = store.url.removeprefix(f"s3://{s3.bucket}/")
+    client = s3.client()
+    listed = client.list_object_versions(Bucket=s3.bucket, Prefix=prefix)
+    keys = [each["Key"].removeprefix(prefix + "/") for each in listed.get("Versions", [])]
+    committed = {key.rsplit("/", 1)[0] for key in keys if key.endswith("/manifest.json")}
+    uploads = client.list_multipart_uploads(Bucket=s3.bucket, Prefix=prefix).get("Uploads", [])
+    return [key for key in keys if key.rsplit("/", 1)[0] not in committed] + [each["Key"] for each in uploads]
+
+
+def slots(server: Running) -> list[str]:
+    """Replication slots on a source: one that stays would fill its disk with WAL."""
+    with server.connect() as connection:
+        return [name for (name,) in connection.execute("select slot_name from pg_replication_slots")]

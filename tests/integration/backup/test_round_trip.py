@@ -83,11 +83,8 @@ def test_an_empty_database_can_be_copied_and_proven(source, s3_store, job_for, k
     assert tested["schema_equal"]
 
 
-def test_a_database_in_clear_is_copied_in_clear(source, s3_store, scratch):
-    from tests.integration.backup.conftest import job
-
-    made = job(source, s3_store, dbname=AWKWARD, engine="logical", key=None, scratch=scratch)
-    measured = prove_it(made, None)
+def test_a_database_in_clear_is_copied_in_clear(source, s3_store, job_for):
+    measured = prove_it(job_for(source, s3_store, key=None), None)
     assert not measured["restore_test"]["encrypted"]
     names = [item.key.rsplit("/", 1)[1] for item in s3_store.items("orders/")]
     assert "dump.pgdump.zst" in names
