@@ -12,13 +12,12 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
 
 from day2.errors import StepFailed
 from day2.operations.database_restore.staged import Staged
 from day2.operations.database_restore.statements import identifier
 from day2.operations.database_restore.telling import explained
-from day2.postgres.server import Server
+from day2.postgres.server import Server, rows
 
 log = logging.getLogger("day2")
 SECONDS = 60.0
@@ -97,7 +96,7 @@ def _emptying(server: Server, names: Sequence[str]) -> Iterator[None]:
         ended = 0
         with server.connect() as connection:
             while True:
-                ended += _terminate(connection, names)
+                ended += sum(each["ended"] for each in rows(connection, "end_sessions", names=list(names)))
                 if done.wait(TERMINATE_EVERY):
                     return ended
 
@@ -108,15 +107,6 @@ def _emptying(server: Server, names: Sequence[str]) -> Iterator[None]:
         finally:
             done.set()
         log.info("%s: ended %d sessions of %s", server.label, ending.result(), ", ".join(names))
-
-
-def _terminate(connection: Any, names: Sequence[str]) -> int:
-    row = connection.execute(
-        "select count(*) from pg_catalog.pg_stat_activity where datname = any(%s)"
-        " and pid <> pg_catalog.pg_backend_pid() and pg_catalog.pg_terminate_backend(pid)",
-        (list(names),),
-    ).fetchone()
-    return int(row[0]) if row else 0
 
 
 def _settle(staged: Staged) -> list[bytes]:
