@@ -43,6 +43,7 @@ def into_folder(order: Order, path: Path, *, measures: dict[str, Any]) -> tuple[
     binaries = for_server(described.source.version_num // 10_000, need_server=True)
     folder = Folder(path.absolute(), binaries, unprivileged(), described.source.superuser)
     measures |= {"old_data_kept": NOT_APPLICABLE, "safety_point_verified": NOT_APPLICABLE}
+    _require_usable(folder.path)
     begun = time.monotonic()
     with _emptied_on_failure(folder):
         with order.origin.plain("base") as source:
@@ -87,14 +88,18 @@ def _emptied_on_failure(folder: Folder) -> Iterator[None]:
         raise
 
 
+def _require_usable(path: Path) -> None:
+    """A server must be able to live under that path, with its socket."""
+    happened = ""
+    if found := place.FORBIDDEN & set(str(path)):
+        happened = f"PostgreSQL's own programs cannot work in {path}: it contains {' '.join(map(repr, sorted(found)))}"
+    elif len(os.fsencode(path / f".s.PGSQL.{place.PORT}")) > LONGEST_SOCKET:
+        happened = f"{path} is too long a path for a server's socket"
+    if happened:
+        raise StepFailed(happened, left="nothing was restored", next_step="name a folder with a simple, short path")
+
+
 def _require_reachable(folder: Folder) -> None:
-    """A server of that user must be able to live there, with its socket."""
-    if len(os.fsencode(folder.path / f".s.PGSQL.{place.PORT}")) > LONGEST_SOCKET:
-        raise StepFailed(
-            f"{folder.path} is too long a path for a server's socket",
-            left="nothing was restored",
-            next_step="name a folder with a shorter path",
-        )
     done = subprocess.run(["/usr/bin/test", "-w", folder.path], cwd="/", check=False, **folder.run_as)
     if done.returncode:
         raise StepFailed(

@@ -24,6 +24,8 @@ log = logging.getLogger("day2")
 PORT = 5432
 START_SECONDS = 3600
 CONFIGURATION = "day2_restored.conf"
+# pg_ctl hands the folder to a shell inside double quotes, and libpq takes a comma for a second host.
+FORBIDDEN = frozenset('"$`\\,\n\r')
 HBA = """\
 # The socket's folder is the data folder, which only its owner can enter.
 local all all trust
@@ -63,7 +65,7 @@ class Folder:
         return (self.binaries["pg_ctl"], action, f"--pgdata={self.path}", *more)
 
     def start_command(self, *, listen: bool) -> tuple[str, ...]:
-        options = f"-c config_file='{self.path}/{CONFIGURATION}'"
+        options = f"-c config_file={shlex.quote(f'{self.path}/{CONFIGURATION}')}"
         # The check needs no port, and the usual one is often taken.
         options += "" if listen else " -c listen_addresses=''"
         return self.pg_ctl("start", "--wait", f"--timeout={START_SECONDS}", f"--log={self.log}", f"--options={options}")
@@ -88,7 +90,7 @@ def configure(folder: Folder, settings: Mapping[str, str]) -> None:
         "data_directory": str(folder.path),
         "hba_file": str(folder.path / "day2_restored_hba.conf"),
         "ident_file": str(folder.path / "day2_restored_ident.conf"),
-        "unix_socket_directories": str(folder.path),
+        "unix_socket_directories": f'"{folder.path}"',
     }
     values = {**settings, **PRIVATE, **here}
     lines = [f"{key} = '{value.replace(chr(39), chr(39) * 2)}'\n" for key, value in values.items()]
