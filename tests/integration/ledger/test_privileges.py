@@ -52,11 +52,14 @@ def test_not_even_the_owner_changes_an_entry_by_accident(database: Database, led
 
 
 def test_a_function_of_the_callers_own_is_not_used_instead_of_the_systems(database: Database, ledger: Ledger) -> None:
+    with psycopg.connect(database.root, autocommit=True) as root:
+        root.execute('create schema evil authorization "day2-app"')
     with psycopg.connect(database.app, autocommit=True) as connection:
-        connection.execute("create temp table entry (seq bigint)")
-        connection.execute("create function pg_temp.sha256(bytea) returns bytea language sql as 'select $1'")
-        connection.execute("set search_path = pg_temp, ledger, pg_catalog")
-        connection.execute("select append('plan', 'r', '{}')")
+        connection.execute("grant usage on schema evil to public")
+        connection.execute("create function evil.sha256(bytea) returns bytea language sql as 'select $1'")
+        connection.execute("create function evil.octet_length(text) returns int language sql as 'select 0'")
+        connection.execute("set search_path = evil, pg_catalog")
+        connection.execute("select ledger.append('note', 'r', '{}')")
     (link,) = ledger.links()
     assert link.computed_hash() == link.hash
 

@@ -67,5 +67,3 @@ create table ledger.lease (
     expires_at timestamptz not null
 );
 create index lease_owner on ledger.lease (owner);
-
-revoke all on all functions in schema ledger from public;
