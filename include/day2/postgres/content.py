@@ -29,12 +29,13 @@ class Table(Part):
 
 
 class Sequence(Part):
-    """A sequence's value before and after the copy: the restored value lies between."""
+    """A sequence's value before and after the copy: the restored value lies between, or up to some steps ahead."""
 
     schema_name: str
     name: str
     before: int
     after: int
+    increment: int = 1
 
 
 class Extension(Part):

@@ -29,6 +29,8 @@ def take(job: Job, prefix: str) -> Taken:
         binaries = for_server(facts["version_num"] // 10_000)
         expected = int(facts["database_bytes"])
         log.info("%s: snapshot %s at %s, WAL position %s", job.name, snapshot, facts["at"], facts["lsn"])
+        # Sequences stand outside snapshots: the dump's value lies between before and after.
+        before = _values(session)
         schema = dump.schema_sha256(binaries, job.server, snapshot=snapshot)
         log.info("%s: $ %s", job.name, " ".join(dump.command(binaries, job.server, snapshot)))
         with (
@@ -42,7 +44,7 @@ def take(job: Job, prefix: str) -> Taken:
     roles = dump.roles(binaries, job.server, passwords=passwords)
     roles_upload = Upload(prefix, "roles.sql", "roles", compress=True, expected_bytes=len(roles))
     with job.server.connect() as connection:
-        after = {(each.schema_name, each.name): each.after for each in fingerprint.sequences(connection)}
+        after = _values(connection)
         names = tuple(each["name"] for each in rows(connection, "roles"))
         source = preflight.source(connection)
     return Taken(
@@ -52,17 +54,28 @@ def take(job: Job, prefix: str) -> Taken:
         lsn_start=facts["lsn"],
         lsn_end=facts["lsn"],
         objects=(dumped, store(job, roles_upload, io.BytesIO(roles))),
-        databases=(_with_sequences(content, after),),
+        databases=(_with_sequences(content, before, after),),
         roles=names,
         role_passwords=passwords,
         watermark=None,
     )
 
 
-def _with_sequences(content: DatabaseContent, after: dict[tuple[str, str], int]) -> DatabaseContent:
-    """Sequences stand outside snapshots: the dump's value lies between before and after."""
+Values = dict[tuple[str, str], int]
+
+
+def _values(session: psycopg.Connection[Any]) -> Values:
+    return {(each.schema_name, each.name): each.after for each in fingerprint.sequences(session)}
+
+
+def _with_sequences(content: DatabaseContent, before: Values, after: Values) -> DatabaseContent:
     moved = tuple(
-        each.model_copy(update={"after": after.get((each.schema_name, each.name), each.after)})
+        each.model_copy(
+            update={
+                "before": before.get((each.schema_name, each.name), each.before),
+                "after": after.get((each.schema_name, each.name), each.after),
+            }
+        )
         for each in content.sequences
     )
     return content.model_copy(update={"sequences": moved})
