@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from day2.errors import StepFailed
 from day2.postgres.content import DatabaseContent, Extension, Sequence, Table
 from day2.postgres.server import Server, rows
 
@@ -49,7 +50,8 @@ def content(
     tables = []
     for each in rows(connection, "tables"):
         watch(f"{each['schema_name']}.{each['name']}")
-        tables.append(_table(connection, each, skip(each)))
+        if table := _table(connection, each, skip(each)):
+            tables.append(table)
     if large := _large_objects(connection):
         tables.append(large)
     return DatabaseContent(
@@ -72,19 +74,24 @@ def sequences(connection: psycopg.Connection[Any]) -> Iterator[Sequence]:
         name = sql.Identifier(each["schema_name"], each["name"])
         row = connection.execute(sql.SQL("select last_value from {}").format(name)).fetchone()
         value = int(row[0]) if row else 0
-        yield Sequence(schema_name=each["schema_name"], name=each["name"], before=value, after=value)
+        yield Sequence(
+            schema_name=each["schema_name"], name=each["name"], before=value, after=value, increment=each["increment"]
+        )
 
 
 def merged(first: DatabaseContent, second: DatabaseContent) -> DatabaseContent:
-    """Content read before and after a copy: what is equal in both is pinned, the rest says why not."""
+    """Content read before and after a copy: what is equal in both is pinned, the rest says why not.
+
+    A table dropped in between is left out: the copy may hold it or not.
+    """
     later = {(each.schema_name, each.name): each for each in second.tables}
     tables = []
     for each in first.tables:
         again = later.get((each.schema_name, each.name))
+        if again is None:
+            continue
         if not each.pinned:
             tables.append(each)
-        elif again is None:
-            tables.append(each.model_copy(update={"pinned": False, "reason": "dropped while the copy ran"}))
         elif (again.rows, again.fingerprint) != (each.rows, each.fingerprint):
             tables.append(each.model_copy(update={"pinned": False, "reason": "written to while the copy ran"}))
         else:
@@ -104,7 +111,9 @@ def merged(first: DatabaseContent, second: DatabaseContent) -> DatabaseContent:
     )
 
 
-def _table(connection: psycopg.Connection[Any], table: dict[str, Any], skipped: str | None) -> Table:
+def _table(connection: psycopg.Connection[Any], table: dict[str, Any], skipped: str | None) -> Table | None:
+    """The table's content; None if it was dropped since it was listed. Raises StepFailed if it cannot be read."""
+    import psycopg
     from psycopg import sql
 
     named = {"schema_name": table["schema_name"], "name": table["name"], "partition": table["partition"]}
@@ -114,7 +123,20 @@ def _table(connection: psycopg.Connection[Any], table: dict[str, Any], skipped: 
         "select pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended({row}::pg_catalog.text, 0)"
         "::pg_catalog.numeric), 0)::pg_catalog.text from only {table} {row}"
     ).format(row=sql.Identifier(ROW), table=sql.Identifier(table["schema_name"], table["name"]))
-    row = connection.execute(query).fetchone()
+    try:
+        with connection.transaction():  # a savepoint: an error must not end the snapshot
+            row = connection.execute(query).fetchone()
+    except psycopg.errors.UndefinedTable:
+        return None
+    except psycopg.OperationalError:
+        raise
+    except psycopg.Error as error:
+        raise StepFailed(
+            f"{connection.info.dbname}: {named['schema_name']}.{named['name']} cannot be read: {str(error).strip()}",
+            left="what was stored so far is not a recovery point and is removed",
+            next_step="act on the server's message above",
+            runbook="A PostgreSQL program failed",
+        ) from error
     count, total = row if row else (0, "0")
     return Table(**named, rows=count, fingerprint=total)
 

@@ -8,10 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import IO, Any
 
-from day2.errors import StepFailed
+from day2.errors import StepFailed, Unavailable
 from day2.postgres.binaries import RunAs
 
 TAIL_LINES = 6
+# libpq's words for a server that went away; a program reports them like any other failure.
+LOST = (
+    "server closed the connection",
+    "terminating connection due to",
+    "the database system is",
+    "could not receive data from",
+    "Connection refused",
+    "timeout expired",
+    "lost synchronization with server",
+)
 
 
 class Program:
@@ -38,9 +48,18 @@ class Program:
         code = self.process.wait()
         if code != 0:
             ended = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
+            happened = f"{self._name} {ended}: {self.errors() or 'it printed nothing'}"
+            left = "what it wrote so far is not a recovery point and is removed"
+            if any(words in happened for words in LOST):
+                raise Unavailable(
+                    happened,
+                    left=left,
+                    next_step="check that the server runs; the task retries by itself",
+                    runbook="Source server stopped or unreachable",
+                )
             raise StepFailed(
-                f"{self._name} {ended}: {self.errors() or 'it printed nothing'}",
-                left="what it wrote so far is not a recovery point and is removed",
+                happened,
+                left=left,
                 next_step="act on the program's message above; the server's log has the other side",
                 runbook="A PostgreSQL program failed",
             )
