@@ -54,6 +54,7 @@ def up(*, scale: int = 1, airflow: bool = True) -> Lab:
             write_connections(where, lab.fleet, lab.stores)
             if airflow:
                 lab.airflow.start()
+            lab.processes.require(WRITER)
     return lab
 
 
@@ -132,7 +133,8 @@ def _start_writer(lab: Lab) -> None:
     conninfo = lab.fleet[ORDERS].conninfo("orders", user="shop_app", password=password, application_name="shop")
     files.write_json(lab.places.state / "writer.json", {"conninfo": conninfo})
     if not lab.processes.pid(WRITER):
-        env = {**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT}"}
+        ours = (str(CHECKOUT / "include"), str(CHECKOUT), os.environ.get("PYTHONPATH", ""))
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, ours))}
         lab.processes.start(WRITER, (sys.executable, "-m", "lab.writer", str(lab.places.state)), env=env)
 
 

@@ -46,16 +46,15 @@ def run(lab: Lab, dag: str) -> bool:
 
 def follow(client: Client, dag: str, run_id: str) -> str:
     """Print each task's changes of state until the run ends; returns the run's state."""
-    seen: dict[tuple[str, int], str | None] = {}
+    seen: dict[str, str | None] = {}
     deadline = time.monotonic() + RUN_SECONDS
     while True:
         # The run first: tasks read afterwards are at least as new, so no last change is missed.
         state: str = client.get(f"/dags/{dag}/dagRuns/{run_id}")["state"]
         for task in sorted(client.tasks(dag, run_id), key=lambda each: (each["start_date"] or "~", each["task_id"])):
-            key = (task["task_id"], task["map_index"])
-            if seen.get(key) != task["state"] and task["state"] not in QUIET:
+            if seen.get(task["id"]) != task["state"] and task["state"] not in QUIET:
                 show_change(client, task)
-            seen[key] = task["state"]
+            seen[task["id"]] = task["state"]
         if state in ("success", "failed"):
             return state
         if time.monotonic() > deadline:

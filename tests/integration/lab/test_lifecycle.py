@@ -42,7 +42,9 @@ def test_a_second_up_leaves_what_runs_alone(lab: Lab) -> None:
 def test_the_seed_holds_what_backups_find_hard(lab: Lab) -> None:
     assert lab.query("pg_orders", "SELECT count(*) FROM public.returns_archive") == (0,)
     assert lab.query("pg_orders", "SELECT count(*) FROM pg_largeobject_metadata") == (12,)
-    kinds = "SELECT string_agg(DISTINCT relpersistence::text || relkind::text, ',') FROM pg_class WHERE relname !~ '^pg_'"
+    kinds = (
+        "SELECT string_agg(DISTINCT relpersistence::text || relkind::text, ',') FROM pg_class WHERE relname !~ '^pg_'"
+    )
     assert {"pp", "ur", "pm", "pv", "pS"} <= set(lab.query("pg_orders", kinds)[0].split(","))
     assert lab.query("pg_orders", """SELECT to_regclass('shop."Größe ""x"".y; $(touch pwned)"') IS NOT NULL""") == (
         True,

@@ -76,12 +76,13 @@ def test_an_ordinary_user_needs_nothing_of_root(ordinary_user_home: Path) -> Non
     become = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
     # The environment's own Python may be in a folder only root can enter.
     pythons = (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}")
-    imports = ("-c", "import psycopg, rich, typer")
+    # Through a second process: setpriv itself still has root's powers while it starts the first.
+    imports = "import subprocess, sys; subprocess.run((sys.executable, '-c', 'import psycopg, typer'), check=True)"
     env = {"PYTHONPATH": f"{REPOSITORY}/include:{REPOSITORY}:{packages}", "HOME": str(ordinary_user_home)}
     env["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
     def can(python: str) -> bool:
-        return subprocess.run((*become, python, *imports), env=env, cwd="/", capture_output=True).returncode == 0
+        return subprocess.run((*become, python, "-c", imports), env=env, cwd="/", capture_output=True).returncode == 0
 
     found = [python for python in pythons if can(python)]
     if not found:
