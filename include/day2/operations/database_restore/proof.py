@@ -64,6 +64,8 @@ def require_writable(server: Server, *, left: str) -> None:
     with server.connect() as connection:
         try:
             with connection.transaction(force_rollback=True):
+                # A default of the database is its owner's choice; a server that cannot write refuses this too.
+                connection.execute("set transaction read write")
                 connection.execute("create temporary table day2_probe (value integer)")
                 connection.execute("insert into pg_temp.day2_probe values (1)")
                 found = connection.execute("select value from pg_temp.day2_probe").fetchone()
