@@ -80,6 +80,9 @@ def main() -> None:
     except Day2Error as error:
         say(str(error), style="red")
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        say("Interrupted. What was started goes on running; `make down` stops it, the next start goes on from here.")
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

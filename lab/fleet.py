@@ -85,7 +85,13 @@ class Fleet:
         source = primary.conninfo(
             "", user="replicator", password=self.secrets.password("orders/replicator"), application_name=SLOT
         )
-        settings = {"primary_conninfo": source, "primary_slot_name": SLOT, "hot_standby_feedback": "on"}
+        settings = {
+            "primary_conninfo": source,
+            "primary_slot_name": SLOT,
+            "hot_standby_feedback": "on",
+            # The archive keeps what the standby might still ask for: a lab left running must not fill the disk.
+            "archive_cleanup_command": f'"{standby.binaries["pg_archivecleanup"]}" "{standby.home.parent}/archive" %r',
+        }
         replace(standby, settings={**standby.settings, **settings}).start()
         wait_until(lambda: _streams(primary), "replication from orders to orders-standby", seconds=60)
 

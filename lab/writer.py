@@ -32,6 +32,12 @@ WITH placed AS (
 )
 SELECT id FROM placed
 """
+# So that a lab left running for weeks does not fill the disk.
+FORGET_EVERY = 5000
+FORGET = """
+WITH old AS (DELETE FROM shop.changes WHERE at < now() - interval '3 days')
+DELETE FROM shop.orders WHERE payload ->> 'channel' = 'live' AND placed_at < now() - interval '3 days'
+"""
 RECOUNT = "UPDATE shop.customers SET tags = array_append(tags[1:3], %(tag)s) WHERE id = %(customer)s"
 
 
@@ -55,6 +61,9 @@ def _write(connection: psycopg.Connection[Any], log: Path) -> None:
             order = cursor.execute(PLACE, {"customer": customer, "n": n}).fetchone()
             cursor.execute(RECOUNT, {"customer": customer, "tag": f"live-{n % 7}"})
         _acknowledge(log, order)
+        if n % FORGET_EVERY == 0:
+            connection.execute(FORGET)
+            connection.commit()
         time.sleep(PAUSE)
 
 
