@@ -130,6 +130,11 @@ def test_a_wrong_password_is_told_without_it(database: Database) -> None:
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_password_that_the_server_repeats_is_masked(database: Database) -> None:
+    with pytest.raises(Unavailable, match=r'failed for user "\*\*\*"'):
+        Ledger.connect(make_conninfo(database.app, user="hunter2", password="hunter2"))
+
+
 @pytest.mark.parametrize(
     "conninfo", ["postgresql://u:hun%ter2@h/d", "host=h password=hun ter2", "postgresql://u:hun@ter2@h/d"]
 )
