@@ -1,0 +1,176 @@
+"""Every operation keeps the same safe shape. The graph is the contract, not a base class."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.timetables.base import TimeRestriction
+
+ROOT = Path(__file__).parents[2]
+STEPS = {"plan", "approve", "lock", "validate", "undo", "unlock", "record", "close"}
+# What runs without an approval: it only looks, or it closes.
+HARMLESS = {"plan", "approve"}
+HEAVY = {"alembic", "boto3", "botocore", "great_expectations", "pandas", "psycopg", "pyrage", "zstandard"}
+
+
+def dag_ids() -> list[str]:
+    from day2 import inventory
+
+    operations = ("database_backup", "database_restore")
+    return [f"{operation}.{each.name}" for each in inventory.environments() for operation in operations]
+
+
+@pytest.fixture(params=dag_ids())
+def dag(request: pytest.FixtureRequest, bag: Any) -> Any:
+    return bag.dags[request.param]
+
+
+def downstream(task: Any) -> set[str]:
+    return task.get_flat_relative_ids(upstream=False)
+
+
+def scheduled(dag: Any) -> Any:
+    """The DAG's timetable as the scheduler has it: written down and read again."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    return DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable
+
+
+def test_every_file_is_imported(bag: Any) -> None:
+    assert bag.import_errors == {}
+
+
+def test_there_is_no_dag_without_a_test(bag: Any) -> None:
+    assert sorted(bag.dags) == sorted(dag_ids())
+
+
+def test_the_steps_have_the_same_names_everywhere(dag: Any) -> None:
+    assert set(dag.task_ids) >= STEPS
+
+
+def test_the_approver_sees_the_plan(dag: Any) -> None:
+    assert "plan" in dag.get_task("approve").upstream_task_ids
+
+
+def test_nothing_acts_before_the_approval(dag: Any) -> None:
+    assert set(dag.task_ids) - HARMLESS <= downstream(dag.get_task("approve"))
+
+
+def test_a_rejection_skips_everything_whatever_its_trigger_rule(dag: Any) -> None:
+    assert dag.get_task("approve").ignore_downstream_trigger_rules is True
+
+
+def test_an_unanswered_approval_expires(dag: Any) -> None:
+    assert dag.get_task("approve").response_timeout.total_seconds() > 0
+    assert dag.get_task("approve").defaults is None, "an approval must never be given by running out of time"
+
+
+def test_everything_between_is_locked(dag: Any) -> None:
+    acting = set(dag.task_ids) - {"plan", "approve", "lock"}
+    assert acting <= downstream(dag.get_task("lock"))
+
+
+@pytest.mark.parametrize("step", ["unlock", "record"])
+def test_leases_end_and_the_record_is_written_whatever_happens(dag: Any, step: str) -> None:
+    task = dag.get_task(step)
+    assert task.is_teardown
+    assert not task.on_failure_fail_dagrun, "the record would stand for the run, and hide that it failed"
+    assert task.trigger_rule == "all_done_setup_success"
+
+
+def test_the_record_comes_after_everything_but_the_close(dag: Any) -> None:
+    assert set(dag.task_ids) - {"record", "close"} <= dag.get_task("record").get_flat_relative_ids(upstream=True)
+
+
+def test_green_means_everything_succeeded_and_was_recorded(dag: Any) -> None:
+    close = dag.get_task("close")
+    assert dag.leaves == [close]
+    assert close.trigger_rule == "all_success"
+    acting = {task.task_id for task in dag.tasks if task.task_id.count(".") or task.task_id == "restore"}
+    # A mapped group is waited for through its last task.
+    last = {each for each in acting if not (dag.get_task(each).downstream_task_ids & acting)}
+    assert close.upstream_task_ids >= {"validate", "record"} | last
+
+
+def test_every_dag_says_whose_it_is_and_what_to_do(dag: Any) -> None:
+    operation, environment = dag.dag_id.split(".")
+    assert {"day2", f"operation:{operation}", f"environment:{environment}"} <= dag.tags
+    assert any(tag.startswith("tier:") for tag in dag.tags)
+    assert all(task.owner == dag.get_task("plan").owner != "airflow" for task in dag.tasks)
+    assert dag.doc_md == (ROOT / "include/runbooks" / f"{operation}.md").read_text()
+
+
+def test_one_run_at_a_time_and_no_backlog(dag: Any) -> None:
+    assert dag.max_active_runs == 1
+    assert dag.catchup is False
+    assert dag.start_date is None
+
+
+def test_the_form_asks_why_and_offers_a_dry_run(dag: Any) -> None:
+    assert {"reason", "ticket", "dry_run"} <= set(dag.params)
+    assert dag.params["dry_run"] is False
+
+
+def test_unpausing_never_fires_a_tick_that_was_missed(dag: Any) -> None:
+    if dag.schedule is None:
+        return
+    anything = TimeRestriction(earliest=None, latest=None, catchup=False)
+    following = scheduled(dag).next_dagrun_info(last_automated_data_interval=None, restriction=anything)
+    assert following.run_after > datetime.now(UTC)
+
+
+def test_targets_are_the_environments_own(bag: Any) -> None:
+    from day2 import inventory
+
+    for environment in inventory.environments():
+        names = [each.name for each in environment.databases]
+        schema = bag.dags[f"database_backup.{environment.name}"].params.get_param("targets").schema
+        assert schema["items"]["enum"] == names
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "dags").glob("*.py")), ids=lambda path: path.stem)
+def test_parsing_a_dag_file_imports_nothing_heavy(path: Path) -> None:
+    # Airflow imports a few of these itself, some of them lazily: what counts is what our file adds.
+    probe = f"""
+import sys
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, CronTriggerTimetable, Param, task, task_group
+before = set(sys.modules)
+import runpy
+runpy.run_path({str(path)!r})
+print(*sorted({{name.split(".")[0] for name in set(sys.modules) - before}}))
+"""
+    env = os.environ | {"PYTHONPATH": str(ROOT / "include")}
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, env=env)
+    assert HEAVY & set(done.stdout.splitlines()[-1].split()) == set()
+
+
+def test_a_broken_environment_is_an_import_error_and_the_others_stay(tmp_path: Path) -> None:
+    for name in ("production", "staging"):
+        (tmp_path / f"{name}.yaml").write_text((ROOT / "include/environments" / f"{name}.yaml").read_text())
+    broken = (tmp_path / "staging.yaml").read_text().replace("schedule:", "scedule:", 1)
+    (tmp_path / "staging.yaml").write_text(broken)
+    line = 1 + broken.splitlines().index(next(each for each in broken.splitlines() if "scedule:" in each))
+    probe = f"""
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag({str(ROOT / "dags")!r})
+print("DAGS", *sorted(bag.dags))
+print("ERRORS", *bag.import_errors.values())
+"""
+    env = os.environ | {
+        "PYTHONPATH": str(ROOT / "include"),
+        "DAY2_INVENTORY": str(tmp_path),
+        "DAY2_HOME": str(ROOT / "include"),
+    }
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, env=env)
+    dags, _, errors = done.stdout.partition("DAGS")[2].partition("ERRORS")
+    assert "database_backup.production" in dags
+    assert "staging" not in dags
+    assert f"staging.yaml:{line}:" in errors
+    assert "schedule" in errors
