@@ -17,7 +17,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from typer.testing import CliRunner, Result
 
 from day2.cli import app
-from day2.errors import Corrupt, PlanRefused
+from day2.errors import Corrupt, PlanRefused, StepFailed
 from day2.ledger import Ledger, record
 from day2.ledger.export import Query, export
 from tests.integration.ledger.conftest import PASSWORD, Database
@@ -188,6 +188,13 @@ def test_a_period_that_has_not_ended_is_refused(recorded: Ledger, tmp_path: Path
     with pytest.raises(PlanRefused, match="has not ended"):
         export(recorded, Query(until=recorded.settled_at() + timedelta(hours=1)), tmp_path / "x")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_export_that_cannot_be_written_leaves_nothing(recorded: Ledger, tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(StepFailed, match="the export cannot be written: .*directory"):
+        export(recorded, Query(), tmp_path / "x")
+    assert [each.name for each in tmp_path.iterdir()] == ["x"]
 
 
 def test_an_edited_entry_is_not_exported(database: Database, recorded: Ledger, tmp_path: Path) -> None:
