@@ -1,0 +1,105 @@
+"""`python -m bench`: every part, or the ones that are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from bench import copies, docs, machine, parsing, results, servers, tables
+from bench.measure import Comparison
+from bench.servers import Bench
+from day2.errors import Day2Error
+from lab.say import console, say
+
+app = typer.Typer(
+    add_completion=False, pretty_exceptions_enable=False, help="Measure ourselves against the bare tools."
+)
+SCALE = typer.Option(1.0, min=0.01, help="of the 3+ GB database; less for a smoke run")
+REPEAT = typer.Option(3, min=1, help="runs of each side; the median counts")
+COPIES: dict[str, tuple[str, Callable[[Bench, int], Iterable[Comparison]]]] = {
+    "act": ("The act step's transfer against the bare tool", copies.acts),
+    "proof": ("The whole back_up against its own transfer", copies.whole_acts),
+    "restore": ("The restore's transfer against the bare tool", copies.restores),
+}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    scale: float
+    repeat: int
+
+
+@app.callback(invoke_without_command=True)
+def everything(
+    context: typer.Context, scale: float = SCALE, repeat: int = REPEAT, targets: str = typer.Option("1,10,50,100")
+) -> None:
+    """All parts, one after the other."""
+    context.obj = Chosen(scale, repeat)
+    if context.invoked_subcommand is None:
+        transfer(context, [*COPIES])
+        parse(context)
+        dag(context, targets)
+
+
+@app.command()
+def transfer(context: typer.Context, parts: list[str] = typer.Argument(None, help=f"of {', '.join(COPIES)}")) -> None:
+    """Backup and restore of one database, side by side with the bare tools."""
+    chosen: Chosen = context.obj
+    with servers.running(chosen.scale) as bench:
+        for part in parts or COPIES:
+            title, compare = COPIES[part]
+            load, rows = machine.load(), []
+            for each in compare(bench, chosen.repeat):
+                rows.append(tables.row(each))
+                results.save(part, rows, scale=chosen.scale, load=load)
+            console.print(tables.compared(title, rows).rich())
+    _say_load()
+
+
+@app.command()
+def parse(context: typer.Context) -> None:
+    """DAG files with 50 environments × 20 targets."""
+    load, rows = machine.load(), parsing.parses()
+    results.save("parse", rows, scale=context.obj.scale, load=load)
+    console.print(parsing.grid(rows).rich())
+    _say_load()
+
+
+@app.command()
+def dag(context: typer.Context, targets: str = typer.Argument("1,10,50,100")) -> None:
+    """What a whole DAG run costs beside its act and its checks, for so many targets each."""
+    from bench import orchestration
+
+    counts = [int(each) for each in targets.split(",")]
+    load, rows = machine.load(), list[dict[str, Any]]()
+    for each in orchestration.runs(counts):
+        rows.append(each)
+        results.save("dag", rows, scale=context.obj.scale, load=load)
+    console.print(orchestration.grid(rows).rich())
+    _say_load()
+
+
+@app.command("docs")
+def write_docs() -> None:
+    """Write the newest full-scale figures into docs/bench.md."""
+    say(f"wrote {docs.write(results.newest())}")
+
+
+def _say_load() -> None:
+    say(f"Load average of the last minute: {machine.load()}")
+
+
+def main() -> None:
+    """Run a command; an expected failure is one line, not a traceback."""
+    try:
+        app()
+    except Day2Error as error:
+        say(str(error), style="red")
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

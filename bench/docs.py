@@ -1,0 +1,47 @@
+"""docs/bench.md: the words are written by hand, what is between the markers by `python -m bench docs`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bench import orchestration, parsing, tables
+from bench.tables import Grid
+from lab.places import CHECKOUT
+
+PAGE = CHECKOUT / "docs" / "bench.md"
+BEGIN, END = "<!-- figures of {part}: begin -->", "<!-- figures of {part}: end -->"
+GRIDS: dict[str, Callable[[list[dict[str, Any]]], Grid]] = {
+    "act": lambda rows: tables.compared("", rows),
+    "proof": lambda rows: tables.compared("", rows),
+    "restore": lambda rows: tables.compared("", rows),
+    "dag": orchestration.grid,
+    "parse": parsing.grid,
+}
+
+
+def write(found: dict[str, dict[str, Any]], page: Path = PAGE) -> Path:
+    """Replace the figures of each part that has any; the rest of the page stays."""
+    text = page.read_text()
+    for part, made in found.items():
+        text = _replaced(text, part, f"{_when(made)}\n\n{GRIDS[part](made['rows']).markdown()}")
+    page.write_text(text)
+    return page
+
+
+def _when(made: dict[str, Any]) -> str:
+    before, after = made["load"]
+    described = made["machine"]
+    programs = ", ".join(
+        f"{name} {number}" for name, number in described.items() if name not in ("processor", "memory", "system")
+    )
+    where = f"{described['processor']}, {described['memory']}, {described['system']}; {programs}"
+    return f"{made['at'][:10]}, load average {before} before and {after} after, on {where}."
+
+
+def _replaced(text: str, part: str, figures: str) -> str:
+    begin, end = BEGIN.format(part=part), END.format(part=part)
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}\n{figures}\n{end}{after}" if rest else text

@@ -1,0 +1,67 @@
+"""Part 5: what parsing the DAG files costs with a large inventory, and what they import.
+
+A DAG processor forks for every parse of a file, and a task process parses its file too: so each parse is
+measured in a fork of a process that has Airflow imported and nothing of ours.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from bench.fleets import write_environment
+from bench.tables import Grid
+from lab.places import CHECKOUT
+from lab.say import timed
+
+ENVIRONMENTS, TARGETS, GOAL = 50, 20, 1.0
+
+
+def parses(environments: int = ENVIRONMENTS, targets: int = TARGETS) -> list[dict[str, Any]]:
+    """One row a DAG file: the first parse, and the median of the later ones."""
+    with tempfile.TemporaryDirectory(prefix="day2-bench-") as folder, timed("DAG files"):
+        home = Path(folder)
+        for number in range(environments):
+            write_environment(home, f"env-{number:03}", targets)
+        env = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW")}
+        env |= {
+            "DAY2_HOME": folder,
+            "AIRFLOW_HOME": f"{folder}/airflow",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "PYTHONPATH": f"{CHECKOUT / 'include'}{os.pathsep}{CHECKOUT}",
+        }
+        command = (sys.executable, "-m", "bench.parsed", *map(str, sorted((CHECKOUT / "dags").glob("*.py"))))
+        done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"parsing failed: {done.stderr[-3000:]}")
+        rows: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+        return rows
+
+
+def grid(rows: list[dict[str, Any]]) -> Grid:
+    title = f"Parsing with {ENVIRONMENTS} environments × {TARGETS} databases"
+    heads = ("file", "DAGs", "first s", "later s", "CPU s", "again, warm s", "serializing s", "heavy imports", "goal")
+    return Grid(title, heads, tuple(_line(each) for each in rows))
+
+
+def _line(each: dict[str, Any]) -> tuple[str, ...]:
+    if "error" in each:
+        return (each["file"], f"cannot be parsed: {each['error']}", *[""] * 7)
+    later, cpu = (each["later"][key] for key in ("wall", "cpu"))
+    met = "met" if cpu <= GOAL and not each["heavy"] else "missed"
+    return (
+        each["file"],
+        str(each["dags"]),
+        f"{each['first']['wall']:.2f}",
+        f"{later:.2f}",
+        f"{cpu:.2f}",
+        f"{each['warm']['wall']:.2f}",
+        f"{each['serializing']['wall']:.2f}",
+        ", ".join(each["heavy"]) or "none",
+        f"≤ {GOAL:g} s {met}",
+    )
