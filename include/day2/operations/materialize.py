@@ -144,7 +144,10 @@ def _logical(origin: Origin, made: Scratch) -> list[str]:
     scratch.start(made, needed)
     with origin.plain("roles") as source:
         restore.roles(made.binaries, made.server(), read_all(source), existing=(made.superuser,))
-    return notes + load(origin, made.binaries, made.server())
+    # Not from `postgres`: initdb made that one, and it may be the very database to restore.
+    server = made.server("template1")
+    drop(server, origin.described.databases[0].name)
+    return notes + load(origin, made.binaries, server)
 
 
 def settings(described: Manifest, binaries: Binaries) -> tuple[dict[str, str], list[str]]:

@@ -62,10 +62,10 @@ def in_place(
     measures["safety_point_verified"] = True
     measures["old_data_kept"] = True
     with staged.building(order, target, measures=measures) as built:
-        kept = staged.derived(target.name, "before", built.stamp)
+        kept = staged.derived(target.name, "before", built.moment)
         swap.swap(built, kept=kept)
         _prove_in_place(built, kept, measures=measures)
-    aside = staged.derived(target.name, "restored", built.stamp)
+    aside = staged.derived(target.name, "restored", built.moment)
     measures |= {"old_data": kept} | swap.ways(target.name, kept=kept, aside=aside)
     log.info("%s: restored; the old data is in %s, closed to connections", target.label, kept)
     log.info("%s: to go back, stop its clients and run: %s", target.label, measures["go_back"])

@@ -12,7 +12,7 @@ from day2.postgres import dump, fingerprint, inspection
 from day2.postgres.binaries import Binaries
 from day2.postgres.content import DatabaseContent
 from day2.postgres.inspection import TableComparison
-from day2.postgres.server import Server
+from day2.postgres.server import Server, rows
 
 log = logging.getLogger("day2")
 SHOWN = 5
@@ -41,6 +41,23 @@ def compare(
         _equal(measures["sequences_equal"]),
     )  # fmt: skip
     return [table for each in found for table in each.tables]
+
+
+def objects(server: Server) -> frozenset[str]:
+    """Every object of a database, in words that do not depend on the server's version."""
+    with server.connect() as connection:
+        return frozenset(each["line"] for each in rows(connection, "objects"))
+
+
+def compare_objects(expected: frozenset[str], restored: frozenset[str], *, measures: dict[str, Any]) -> None:
+    """Instead of definitions as text, which each version writes in its own way."""
+    found = [f"missing: {each}" for each in sorted(expected - restored)]
+    found += [f"not in the point: {each}" for each in sorted(restored - expected)]
+    measures["schema_equal"] = not found
+    measures["differences"] = [*measures["differences"], *found][: prove.MOST_DIFFERENCES]
+    measures["differences_total"] += len(found)
+    for line in found[: prove.MOST_DIFFERENCES]:
+        log.error("%s", line)
 
 
 def require_equal(measures: dict[str, Any], target: str, *, left: str) -> None:

@@ -1,6 +1,6 @@
 """A database is built under a name of its own and takes its place when it is proven: whole, or not at all.
 
-It carries a mark in its comment. A later restore drops what carries one and has nobody building it.
+The passing name is the mark: a later restore drops what has one and nobody building it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from day2.errors import StepFailed
 from day2.operations import materialize
-from day2.operations.database_restore import archive, proof, roles, statements
+from day2.operations.database_restore import archive, proof, roles
 from day2.operations.database_restore.order import Order
 from day2.operations.database_restore.supply import Supply, supply
 from day2.operations.database_restore.telling import explained
@@ -50,7 +50,7 @@ class Staged:
     name: str
     properties: tuple[bytes, ...]
     tables: tuple[TableComparison, ...]
-    stamp: str
+    moment: str
 
 
 def derived(name: str, kind: str, stamp: str) -> str:
@@ -67,7 +67,8 @@ def building(order: Order, target: Target, *, measures: dict[str, Any]) -> Itera
     The block moves it to its place. Raises StepFailed when the content differs from the manifest.
     """
     begun = time.monotonic()
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    moment = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    stamp = f"{moment}_{secrets.token_hex(4)}"
     name = derived(target.name, "day2", stamp)
     sweep(target.server)
     with (
@@ -75,8 +76,8 @@ def building(order: Order, target: Target, *, measures: dict[str, Any]) -> Itera
         roles.present(order, supplied, target.server) as created,
     ):
         create, properties = archive.properties(supplied.binaries, supplied.contents, name)
-        with _made(target.server, name, create=create, run=order.run):
-            log.info("%s: restoring %s into %s", target.label, order.origin.point.id, name)
+        log.info("%s: restoring %s into %s", target.label, order.origin.point.id, name)
+        with _made(target.server, name, create=create, stamp=stamp):
             server = target.server.at(name)
             with supplied.whole() as source:
                 restore.load(supplied.binaries, server, source, create=False)
@@ -85,7 +86,7 @@ def building(order: Order, target: Target, *, measures: dict[str, Any]) -> Itera
             proof.analyze(server)
             measures["seconds"] = round(time.monotonic() - begun, 3)
             log.info("%s: restored and proven in %s", target.label, duration(measures["seconds"]))
-            yield Staged(target, name, tuple(properties), tuple(tables), stamp)
+            yield Staged(target, name, tuple(properties), tuple(tables), moment)
 
 
 def sweep(server: Server) -> list[str]:
@@ -99,15 +100,14 @@ def sweep(server: Server) -> list[str]:
 
 
 @contextmanager
-def _made(server: Server, name: str, *, create: bytes, run: str) -> Iterator[None]:
-    """An empty marked database that is ours; the session that keeps it alive ends with the block."""
-    token = f"day2-restore-{secrets.token_hex(8)}"
+def _made(server: Server, name: str, *, create: bytes, stamp: str) -> Iterator[None]:
+    """An empty database that is ours; the session that says somebody builds it ends with the block."""
     with server.connect() as keeper:
         with explained(server.at(name).label, left="nothing was created"):
-            keeper.execute("select pg_catalog.set_config('application_name', %s, false)", (token,))
+            # Before the database is made: killed at any moment, it is either not there or known as ours.
+            keeper.execute("select pg_catalog.set_config('application_name', %s, false)", (f"day2-restore-{stamp}",))
             keeper.execute(create)
         try:
-            keeper.execute(_comment(name, f"{token} {run}"))
             yield
         except BaseException:
             materialize.drop(server, name)
@@ -117,6 +117,8 @@ def _made(server: Server, name: str, *, create: bytes, run: str) -> Iterator[Non
 
 def _prove(supplied: Supply, server: Server, *, measures: dict[str, Any]) -> list[TableComparison]:
     tables = proof.compare([(supplied.expected, proof.read(supplied.binaries, server))], measures=measures)
+    if supplied.objects is not None:
+        proof.compare_objects(supplied.objects, proof.objects(server), measures=measures)
     proof.require_equal(measures, server.label, left=UNTOUCHED)
     return tables
 
@@ -130,11 +132,6 @@ def _notes(order: Order, supplied: Supply, created: list[str]) -> list[str]:
     if created and order.logins and not order.origin.described.role_passwords:
         notes.append("the dump has no passwords: set them before the roles are used")
     return notes
-
-
-def _comment(name: str, text: str) -> bytes:
-    quoted = text.replace("'", "''").encode("ascii", errors="replace")
-    return b"comment on database " + statements.identifier(name) + b" is '" + quoted + b"'"
 
 
 def _major(server: Server) -> int:

@@ -21,13 +21,15 @@ from day2.postgres.scratch import Scratch
 from day2.readable import Readable
 
 log = logging.getLogger("day2")
+OTHER_VERSION = "definitions compared object by object, not as text: the point is of PostgreSQL {}"
 
 
 @dataclass(frozen=True)
 class Supply:
     """A dump to load, the programs that fit it and the target, and what the result must equal.
 
-    `contents` is an archive with at least the definitions; `whole` has the data too.
+    `contents` is an archive with at least the definitions; `whole` has the data too. `objects` is what
+    the result must hold where the versions write definitions differently.
     """
 
     binaries: Binaries
@@ -35,13 +37,14 @@ class Supply:
     contents: Archive
     whole: Archive
     roles: Callable[[], bytes]
+    objects: frozenset[str] | None = None
     notes: tuple[str, ...] = ()
 
 
 def needs_scratch(order: Order, target_major: int) -> bool:
     """Whether the copy must run somewhere first: a physical one; and a dump for a newer PostgreSQL.
 
-    Definitions are compared as pg_dump writes them, and it writes them differently for another version.
+    It is compared there with the manifest, as the version it came from writes it; then with the target.
     """
     described = order.origin.described
     return described.engine == "physical" or described.source.version_num // 10_000 != target_major
@@ -92,13 +95,16 @@ def _from_scratch(order: Order, target_major: int, measures: dict[str, Any]) -> 
         proof.compare([(order.content, proof.read(made.binaries, made.server(name)))], measures=first)
         proof.require_equal(first, described.database, left="nothing was restored to the target")
         definitions = _definitions(binaries, made, name)
+        same = described.source.version_num // 10_000 == target_major
+        expected = proof.read(binaries, made.server(name)).model_copy(update={"schema_pinned": same})
         yield Supply(
             binaries=binaries,
-            expected=proof.read(binaries, made.server(name)),
+            expected=expected,
             contents=lambda: nullcontext(io.BytesIO(definitions)),
             whole=lambda: _dumped(binaries, made, name),
             roles=lambda: dump.roles(made.binaries, made.server(), passwords=True),
-            notes=restored.notes,
+            objects=None if same else proof.objects(made.server(name)),
+            notes=restored.notes + (() if same else (OTHER_VERSION.format(described.source.version),)),
         )
 
 

@@ -28,14 +28,14 @@ TERMINATE_EVERY = 0.1
 def publish(staged: Staged) -> None:
     """Give a new database its owner, settings, rights, comment and name."""
     moves = [_rename(staged.name, staged.target.name)]
-    _at_once(staged.target.server, [*_settle(staged), *moves], emptied=(staged.name,))
+    _at_once(staged.target.server, [*staged.properties, *moves], emptied=(staged.name,))
 
 
 def swap(staged: Staged, *, kept: str) -> None:
     """The new database takes the name; the old one is kept as `kept`, closed to connections."""
     name = staged.target.name
     moves = [_rename(name, kept), _rename(staged.name, name), _allow(kept, connections=False)]
-    _at_once(staged.target.server, [*_settle(staged), *moves], emptied=(name, staged.name))
+    _at_once(staged.target.server, [*staged.properties, *moves], emptied=(name, staged.name))
 
 
 def swap_back(staged: Staged, *, kept: str) -> None:
@@ -107,11 +107,6 @@ def _emptying(server: Server, names: Sequence[str]) -> Iterator[None]:
         finally:
             done.set()
         log.info("%s: ended %d sessions of %s", server.label, ending.result(), ", ".join(names))
-
-
-def _settle(staged: Staged) -> list[bytes]:
-    """The mark goes, and what the point says of the database comes."""
-    return [b"comment on database " + identifier(staged.name) + b" is null", *staged.properties]
 
 
 def _rename(old: str, new: str) -> bytes:
