@@ -116,6 +116,12 @@ def verify_objects(
             problems.append(f"{name}: {tally.bytes} bytes stored, {each.bytes} written")
         elif tally.sha256 != each.sha256:
             problems.append(f"{name}: sha256 {tally.sha256} stored, {each.sha256} written")
+    return problems + verify_documents(store, point)
+
+
+def verify_documents(store: Store, point: Point) -> list[str]:
+    """Read every sealed document beside the manifest: verdicts, evidence, a hold. Returns problems, as above."""
+    problems = []
     for item in store.items(point.prefix):
         if item.key.endswith(".json") and item.key != point.key(MANIFEST):
             with store.open(item.key) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -41,10 +42,31 @@ def key() -> str:
     return str(pyrage.x25519.Identity.generate())
 
 
+MEMORY = Path("/dev/shm")
+ENOUGH = 2 << 30
+
+
+def quick_folder() -> Path:
+    """A new folder that servers can reach, in memory where there is room for it."""
+    if not MEMORY.is_dir() or shutil.disk_usage(MEMORY).free < ENOUGH:
+        return reachable_temporary_folder(binaries.unprivileged())
+    folder = Path(tempfile.mkdtemp(prefix="day2-", dir=MEMORY))
+    folder.chmod(0o711)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Path]:
+    """A folder for this package's own servers."""
+    folder = quick_folder()
+    yield folder
+    shutil.rmtree(folder)
+
+
 @pytest.fixture
 def scratch() -> Iterator[Path]:
     """A folder for scratch servers that must be empty again at the end of the test."""
-    folder = reachable_temporary_folder(binaries.unprivileged())
+    folder = quick_folder()
     yield folder
     left = [each.name for each in folder.iterdir()]
     shutil.rmtree(folder)
@@ -52,13 +74,13 @@ def scratch() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def server_of(servers_folder: Path) -> Iterator[Callable[[Binaries], Running]]:
+def server_of(servers: Path) -> Iterator[Callable[[Binaries], Running]]:
     """The session's server of an installation, with a database of everything and an empty one."""
     made: dict[Path, Running] = {}
 
     def get(installation: Binaries) -> Running:
         if installation.folder not in made:
-            made[installation.folder] = new_server(servers_folder, installation)
+            made[installation.folder] = new_server(servers, installation)
             seed(made[installation.folder])
         return made[installation.folder]
 
@@ -68,9 +90,9 @@ def server_of(servers_folder: Path) -> Iterator[Callable[[Binaries], Running]]:
 
 
 @pytest.fixture(scope="session")
-def bulky(servers_folder: Path) -> Iterator[Running]:
+def bulky(servers: Path) -> Iterator[Running]:
     """A server with more than one part of an upload in it, which tests may stop and start again."""
-    server = new_server(servers_folder, INSTALLED[0], name="bulky")
+    server = new_server(servers, INSTALLED[0], name="bulky")
     fill(server)
     yield server
     server.kill()

@@ -40,6 +40,13 @@ def restore_test(job: Job, point_id: str, *, identity: str | None, measures: dic
         "restore_ran": False,
         "restore_started": False,
     }
+    if problems := points.verify_documents(job.primary.store, point):
+        raise Corrupt(
+            "; ".join(problems),
+            left="the point is untouched and stays unverified",
+            next_step="use a copy of this point in another repository, and take a new backup now",
+            runbook="A stored object is damaged",
+        )
     origin = Origin(job.primary.store, point, described, identity)
     try:
         with materialize.running(origin, parent=job.scratch, run=job.run) as restored:
