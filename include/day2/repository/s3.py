@@ -89,7 +89,7 @@ class S3Store:
             )
 
     def lock(self, key: str, *, mode: str, until: datetime) -> LockState:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
         target: Any = {"Bucket": self._bucket, "Key": self._prefix + key}
         # S3 keeps whole seconds; a rounded-down time would read back as shorter than asked.
@@ -99,6 +99,8 @@ class S3Store:
             found = self._client.get_object_retention(**target)["Retention"]
         except ClientError as error:
             return LockState(None, None, f"{self.url}/{key}: {_code(error)}: {_message(error)}")
+        except BotoCoreError as error:
+            raise self.explain(key, error) from error
         kept = found.get("RetainUntilDate")
         state = LockState(found.get("Mode"), kept.astimezone(UTC) if kept else None)
         if state.mode != mode or state.retain_until is None or state.retain_until < until:
@@ -112,15 +114,18 @@ class S3Store:
         return until.astimezone(UTC) if until else None
 
     def deletion_denied(self, key: str) -> bool:
-        from botocore.exceptions import ClientError
+        from botocore.exceptions import BotoCoreError, ClientError
 
-        versions = list(self._versions(key))
+        with self._explained(key):
+            versions = list(self._versions(key))
         if not versions:
             return False
         try:
             self._client.delete_object(Bucket=self._bucket, Key=self._prefix + key, VersionId=versions[0])
         except ClientError as error:
             return _code(error) in DENIED
+        except BotoCoreError as error:
+            raise self.explain(key, error) from error
         return False
 
     def _versions(self, key: str) -> Iterator[str]:

@@ -71,7 +71,10 @@ class Store(Protocol):
         """Throw an unfinished upload away."""
 
     def lock(self, key: str, *, mode: str, until: datetime) -> LockState:
-        """Lock an object against deletion, and read the lock back. Never raises for a store that cannot."""
+        """Lock an object against deletion, and read the lock back.
+
+        A store that cannot lock is answered with a problem; one that cannot be reached raises.
+        """
 
     def locked_until(self, key: str) -> datetime | None:
         """When an object's lock ends; None if it has none."""

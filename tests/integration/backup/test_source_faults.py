@@ -68,7 +68,7 @@ def test_a_source_that_stops_in_the_middle_fails_clearly_and_the_next_try_succee
     assert [each.id for each in points.points(s3_store, "orders")] == [taken["point"]]
 
 
-def test_a_source_that_is_down_is_found_before_anything_is_written(s3_store, job_for, servers_folder):
+def test_a_source_that_is_down_is_found_before_anything_is_written(s3_store, job_for, servers):
     from lab.ports import free_port
 
     class Nowhere:
@@ -204,9 +204,9 @@ def test_a_table_dropped_during_the_copy_is_an_expected_failure_or_none(
 
 
 @pytest.fixture(scope="module")
-def damaged(servers_folder):
+def damaged(servers):
     """A server with a page of a table overwritten on disk, and its checksum wrong."""
-    server = new_server(servers_folder, INSTALLED[0], name="damaged")
+    server = new_server(servers, INSTALLED[0], name="damaged")
     with server.connect() as connection:
         connection.execute("create database shop")
     with server.connect("shop") as connection:

@@ -139,10 +139,14 @@ def _lock(place: Place, prefix: str, names: list[str], lock: ObjectLock) -> dict
 
 
 def _discard(job: Job, prefix: str) -> None:
-    """Remove this attempt's objects; if that fails too, the next run's sweep does it."""
+    """Remove this attempt's objects; if that fails too, the next run's sweep does it.
+
+    The manifest goes first: dying half way must not leave a point without its objects.
+    """
+    manifest = prefix + points.MANIFEST
     try:
-        for item in list(job.primary.store.items(prefix)):
-            job.primary.store.delete(item.key)
+        for key in sorted((each.key for each in job.primary.store.items(prefix)), key=lambda key: key != manifest):
+            job.primary.store.delete(key)
         log.info("%s: nothing of this attempt is left in %s", job.name, job.primary.store.url)
     except Day2Error as error:
         log.warning("%s: objects without a manifest stay until the next run's sweep: %s", job.name, error)
