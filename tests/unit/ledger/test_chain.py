@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from day2.ledger.canonical import GENESIS, entry_hash, netstring
@@ -99,6 +99,7 @@ def test_an_extract_checks_each_entry_alone() -> None:
     assert fault(verify(extract, whole=False, contiguous=False)) == (5, "edited")
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), min_size=1, max_size=6), st.data())
 def test_any_change_of_any_field_is_seen(bodies: list[str], data: st.DataObject) -> None:
     links = chained(bodies)
@@ -109,6 +110,7 @@ def test_any_change_of_any_field_is_seen(bodies: list[str], data: st.DataObject)
     assert not verify(links).whole
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(), max_size=5), st.lists(st.text(), max_size=5))
 def test_no_two_lists_of_fields_share_a_preimage(one: list[str], other: list[str]) -> None:
     assert (b"".join(map(netstring, one)) == b"".join(map(netstring, other))) == (one == other)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from day2.errors import Corrupt, StepFailed
@@ -36,6 +36,7 @@ def exported(tmp_path: Path, *links: Link) -> Path:
     return path
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT, st.dictionaries(TEXT, TEXT | st.floats(allow_nan=False, allow_infinity=False) | st.none()))
 def test_a_row_is_json_and_comes_back_byte_for_byte(kind: str, run: str, body: dict[str, object]) -> None:
     made = link(canonical(body), kind, run)
