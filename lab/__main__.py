@@ -9,6 +9,8 @@ from lab import boot
 from lab.airflow import ACCOUNTS, Airflow
 from lab.say import say, say_slowest
 
+INTERRUPTED = 130  # what typer exits with after Ctrl-C
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -80,9 +82,10 @@ def main() -> None:
     except Day2Error as error:
         say(str(error), style="red")
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        say("Interrupted. What was started goes on running; `make down` stops it, the next start goes on from here.")
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        if end.code == INTERRUPTED:
+            say("Interrupted. What was started goes on running: `make down` stops it, `make up` goes on from here.")
+        raise
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ class Airflow:
         inherited = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith(("AIRFLOW_", "PYTHON")) and key.lower() not in ("no_proxy", "all_proxy")
+            if not key.startswith(("AIRFLOW_", "PYTHON", "AWS_")) and key.lower() not in ("no_proxy", "all_proxy")
         }
         return {
             **inherited,
@@ -121,11 +121,16 @@ class Airflow:
     def _migrate(self) -> None:
         """Bring the metadata database to this version; skipped when that was done before."""
         stamp, current = self.places.airflow / "migrated", version("apache-airflow")
-        if stamp.exists() and stamp.read_text(encoding="utf-8") == current:
+        if stamp.exists() and stamp.read_text(encoding="utf-8") == current and self._has_tables():
             return
         with timed("Airflow metadata database"):
             self.run("db", "migrate")
         write_private(stamp, current)
+
+    def _has_tables(self) -> bool:
+        """The stamp may be older than the database: servers' data can be lost and made anew."""
+        with self.fleet[PLATFORM].connect("airflow") as connection:
+            return connection.execute("SELECT to_regclass('public.alembic_version')").fetchone() != (None,)
 
     def _healthy(self) -> bool:
         for name in COMPONENTS:

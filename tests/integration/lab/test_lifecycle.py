@@ -130,13 +130,17 @@ def test_down_stops_all_of_ours_and_no_other(lab: Lab) -> None:
     assert set(lab.pids()) == SERVERS
 
 
-@pytest.mark.parametrize("moment", ["postmaster.pid", "half-made-*", "run/*.pid"])
-def test_a_start_killed_half_way_does_not_block_the_next(tmp_path: Path, moment: str) -> None:
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [("postmaster.pid", signal.SIGKILL), ("half-made-*", signal.SIGKILL), ("run/*.pid", signal.SIGINT)],
+)
+def test_a_start_ended_half_way_does_not_block_the_next(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     lab = Lab(tmp_path / "state")
     process = lab.start("up", "--no-airflow")
     wait_for(lambda: [*lab.state.glob(moment), *lab.state.glob(f"servers/*/{moment}")] or data(lab, moment), moment)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=120)
+    assert ("Interrupted. What was started goes on running" in said) == (number == signal.SIGINT)
     try:
         lab.up()
         assert set(lab.pids()) == SERVERS
