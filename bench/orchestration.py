@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from psycopg import sql
@@ -21,7 +22,9 @@ from bench.tables import Grid
 from lab import boot
 from lab.boot import Lab
 from lab.client import Client
+from lab.files import read_json, write_json
 from lab.fleet import BILLING, PLATFORM
+from lab.ports import free_port
 from lab.say import say, timed
 
 GOAL_SECONDS = 20
@@ -123,12 +126,20 @@ def _lab(counts: list[int]) -> Iterator[Lab]:
     os.environ["DAY2_STATE"], os.environ["DAY2_HOME"] = str(state), str(state / "home")
     for count in counts:
         write_environment(state / "home", f"bench-{count}", count)
+    _own_port(state / "ports.json")
     try:
         lab = boot.up()
         _make_databases(lab, max(counts))
         yield lab
     finally:
         boot.down(store_grace=0)
+
+
+def _own_port(remembered: Path) -> None:
+    """Not Airflow's usual port: a lab that boots at the same time would choose that one too."""
+    ports = read_json(remembered)
+    ports["airflow"] = free_port()
+    write_json(remembered, ports)
 
 
 def _make_databases(lab: Lab, count: int) -> None:
