@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from day2.errors import Day2Error
-from lab import boot
+from lab import boot, halt
 from lab.airflow import ACCOUNTS, Airflow
 from lab.say import say, say_slowest
 
@@ -34,7 +34,7 @@ def up(
 @app.command()
 def down() -> None:
     """Stop every process the lab started, and no other."""
-    stopped = boot.down()
+    stopped = halt.down()
     say(f"Stopped: {', '.join(sorted(stopped))}" if stopped else "Nothing was running.")
 
 
@@ -53,14 +53,14 @@ def demo(dag: str = typer.Option("database_backup.production", help="the DAG to 
 @app.command()
 def status() -> None:
     """What runs."""
-    for name, pid in boot.status().items():
+    for name, pid in halt.status().items():
         say(f"{name:24} {'pid ' + str(pid) if pid else 'not running'}")
 
 
 @app.command()
 def clean() -> None:
     """Stop everything and remove the lab's state, backups included."""
-    boot.clean()
+    halt.clean()
 
 
 def say_where(airflow: Airflow) -> None:

@@ -11,7 +11,6 @@ import json
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from io import StringIO
@@ -71,13 +70,6 @@ class Airflow:
             wait_until(self._healthy, "Airflow", seconds=240, every=0.3)
             # The API that tasks talk to is built at its first request: take those seconds here.
             httpx.get(f"{self.url}/execution/health", timeout=60, trust_env=False).raise_for_status()
-
-    def stop(self) -> None:
-        """Stop every component, the API server last: running tasks report their end to it."""
-        first = [name for name in COMPONENTS if name != API_SERVER]
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(self.processes.stop, first))
-        self.processes.stop(API_SERVER)
 
     def environment(self) -> dict[str, str]:
         """The environment of Airflow's processes: ours, less what would override the settings."""

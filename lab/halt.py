@@ -1,0 +1,91 @@
+"""`down`, `clean` and `status`: what needs only the records of what was started."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lab import files, places
+from lab.airflow import API_SERVER, COMPONENTS
+from lab.fleet import BILLING, NAMES, ORDERS, PLATFORM, STANDBY
+from lab.processes import Processes
+from lab.s3 import sweep_sockets
+from lab.say import say
+
+WRITER = "writer"
+# Clients before servers, a standby before its primary. Running tasks report their end to the API server.
+STOP_ORDER = (
+    (WRITER, *(name for name in COMPONENTS if name != API_SERVER)),
+    (API_SERVER,),
+    (STANDBY,),
+    (ORDERS, BILLING, PLATFORM),
+)
+STATE = (
+    *("run", "logs", "airflow", "s3", "servers", "lock"),
+    *("ports.json", "secrets.json", "connections.json", "writer.json", "acknowledged.jsonl", "acknowledged.old.jsonl"),
+)
+
+
+def down(*, store_grace: float = 30) -> list[str]:
+    """Stop what the lab started and nothing else; returns the names of what was running.
+
+    An object store takes 15 s to leave politely; `store_grace` is how long it may.
+    """
+    processes = _processes()
+    if processes is None:
+        return []
+    state = places.state_folder()
+    with files.lock(state / "lock"), ThreadPoolExecutor() as pool:
+        running = [name for name in processes.names() if processes.pid(name)]
+        stores = [name for name in running if _is_store(name)]
+        leaving = [pool.submit(processes.stop, name, grace=store_grace) for name in stores]
+        for group in STOP_ORDER:
+            list(pool.map(lambda name: _stop(processes, name), [name for name in group if name in running]))
+        for each in leaving:
+            each.result()
+        ports = files.read_json(state / "ports.json")
+        sweep_sockets(port for name, port in ports.items() if _is_store(name))
+    return running
+
+
+def clean() -> None:
+    """`down`, then remove the lab's state by name: `DAY2_STATE` may be a folder that holds other things."""
+    down(store_grace=0)  # what they store is removed next
+    state = places.state_folder()
+    servers = state / "servers"
+    if servers.is_symlink():
+        _remove(servers.readlink())
+    for name in STATE:
+        _remove(state / name)
+    if state.exists() and not any(state.iterdir()):
+        state.rmdir()
+    say(f"Removed the lab's state in {state}")
+
+
+def status() -> dict[str, int | None]:
+    """Each process of the lab and its pid, or None where it should run and does not."""
+    processes = _processes()
+    return {name: processes.pid(name) for name in sorted(processes.names())} if processes else {}
+
+
+def _processes() -> Processes | None:
+    state = places.state_folder()
+    return Processes(state / "run", state / "logs") if (state / "run").exists() else None
+
+
+def _stop(processes: Processes, name: str) -> bool:
+    # PostgreSQL takes SIGINT as "fast shutdown": it does not wait for its clients to leave.
+    return processes.stop(name, by=signal.SIGINT if name in NAMES else signal.SIGTERM, grace=30)
+
+
+def _is_store(name: str) -> bool:
+    return name.startswith("s3-")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
