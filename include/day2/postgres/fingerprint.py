@@ -17,6 +17,7 @@ from day2.postgres.server import Server, rows
 
 if TYPE_CHECKING:
     import psycopg
+    from psycopg import sql
 
 LARGE_OBJECTS = "(large objects)"
 # The alias of a whole row. No column has this name, so it can only mean the row.
@@ -72,8 +73,10 @@ def sequences(connection: psycopg.Connection[Any]) -> Iterator[Sequence]:
 
     for each in rows(connection, "sequences"):
         name = sql.Identifier(each["schema_name"], each["name"])
-        row = connection.execute(sql.SQL("select last_value from {}").format(name)).fetchone()
-        value = int(row[0]) if row else 0
+        row = _read(connection, sql.SQL("select last_value from {}").format(name), each)
+        if row is None:
+            continue
+        value = int(row[0])
         yield Sequence(
             schema_name=each["schema_name"], name=each["name"], before=value, after=value, increment=each["increment"]
         )
@@ -112,8 +115,7 @@ def merged(first: DatabaseContent, second: DatabaseContent) -> DatabaseContent:
 
 
 def _table(connection: psycopg.Connection[Any], table: dict[str, Any], skipped: str | None) -> Table | None:
-    """The table's content; None if it was dropped since it was listed. Raises StepFailed if it cannot be read."""
-    import psycopg
+    """The table's content; None if it was dropped since it was listed."""
     from psycopg import sql
 
     named = {"schema_name": table["schema_name"], "name": table["name"], "partition": table["partition"]}
@@ -123,9 +125,17 @@ def _table(connection: psycopg.Connection[Any], table: dict[str, Any], skipped: 
         "select pg_catalog.count(*), coalesce(pg_catalog.sum(pg_catalog.hashtextextended({row}::pg_catalog.text, 0)"
         "::pg_catalog.numeric), 0)::pg_catalog.text from only {table} {row}"
     ).format(row=sql.Identifier(ROW), table=sql.Identifier(table["schema_name"], table["name"]))
+    row = _read(connection, query, named)
+    return Table(**named, rows=row[0], fingerprint=row[1]) if row else None
+
+
+def _read(connection: psycopg.Connection[Any], query: sql.Composed, named: dict[str, Any]) -> tuple[Any, ...] | None:
+    """The query's one row; None if its table was dropped meanwhile. Raises StepFailed if it cannot be read."""
+    import psycopg
+
     try:
         with connection.transaction():  # a savepoint: an error must not end the snapshot
-            row = connection.execute(query).fetchone()
+            row: tuple[Any, ...] | None = connection.execute(query).fetchone()
     except psycopg.errors.UndefinedTable:
         return None
     except psycopg.OperationalError:
@@ -137,8 +147,7 @@ def _table(connection: psycopg.Connection[Any], table: dict[str, Any], skipped: 
             next_step="act on the server's message above",
             runbook="A PostgreSQL program failed",
         ) from error
-    count, total = row if row else (0, "0")
-    return Table(**named, rows=count, fingerprint=total)
+    return row
 
 
 def _large_objects(connection: psycopg.Connection[Any]) -> Table | None:

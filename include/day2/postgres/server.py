@@ -27,6 +27,8 @@ SESSION = {
     "statement_timeout": "0",
     "idle_in_transaction_session_timeout": "0",
     "search_path": "",
+    # A row hidden by a policy must be an error, not a smaller table.
+    "row_security": "off",
 }
 CONNECT_TIMEOUT = 10
 

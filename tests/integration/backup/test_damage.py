@@ -90,8 +90,8 @@ def test_every_damaged_object_is_named_by_the_restore_test(proven, key, what):
     for name in objects(job, point):
         if what == "truncated" and "roles" in name:
             continue  # the same code as for the dump, and a server's start saved
+        measured: dict = {}
         with Changed(job.primary.store, name, HOW[what]), pytest.raises(Corrupt) as failed:
-            measured: dict = {}
             prove.restore_test(job, point.id, identity=key, measures=measured)
         assert f"{job.primary.store.url}/{name}: " in failed.value.happened
         assert failed.value.runbook == "A stored object is damaged"

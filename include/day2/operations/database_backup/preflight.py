@@ -30,19 +30,29 @@ class Seen:
     problems: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Inside:
+    """One database as our role sees it: rows of sql/tables.sql, sequences.sql and large_objects.sql."""
+
+    tables: Sequence[dict[str, Any]]
+    sequences: Sequence[dict[str, Any]]
+    large: dict[str, Any]
+
+
 def inspect(job: Job) -> Seen:
     """Connect to the source and the repositories, and say what is in the way."""
     try:
         with job.server.connect() as connection:
             facts = rows(connection, "server_facts")[0]
-            tables = rows(connection, "tables")
-            large = rows(connection, "large_objects")[0]
+            databases = rows(connection, "databases")
+            inside = _inside(connection)
             watermark = _may_write_watermark(connection)
     except Day2Error as error:
         return Seen({}, (str(error),))
-    problems = [*privileges(job.policy.engine, facts, tables, large)]
+    problems = [*privileges(job.policy.engine, facts, inside)]
     if job.policy.engine == "physical":
         problems += physical_limits(facts, may_mark=watermark)
+        problems += _other_databases(job, facts, databases)
     problems += _programs(job, facts)
     needed = scratch_bytes(job.policy.engine, facts)
     problems += space(scratch.free_bytes(job.scratch), needed)
@@ -54,27 +64,33 @@ def inspect(job: Job) -> Seen:
     return Seen(_plain(facts) | {"scratch_bytes": needed}, tuple(problems))
 
 
-def privileges(
-    engine: str, facts: dict[str, Any], tables: Sequence[dict[str, Any]], large: dict[str, Any]
-) -> list[str]:
+def privileges(engine: str, facts: dict[str, Any], inside: Inside) -> list[str]:
     """Rights the engine's role lacks."""
-    problems = []
-    unreadable = [f"{each['schema_name']}.{each['name']}" for each in tables if not each["readable"]]
-    if unreadable:
-        problems.append(
-            f"no right to read {len(unreadable)} tables ({', '.join(unreadable[:3])}):"
-            " grant pg_read_all_data to the backup role"
-        )
+    problems = unreadable(facts, inside)
+    large = inside.large
     if engine == "physical" and not facts["may_replicate"]:
         problems.append("the role lacks REPLICATION, which a physical copy needs: alter role … replication")
-    secured = [each["name"] for each in tables if each["row_security"]]
-    if engine == "logical" and secured and not facts["bypasses_rls"]:
-        problems.append(f"row security would hide rows of {', '.join(secured[:3])}: alter role … bypassrls")
     if engine == "logical" and large["unreadable"]:
         problems.append(
             f"no right to read {large['unreadable']} of {large['total']} large objects:"
             " use a role that owns them, or a superuser"
         )
+    return problems
+
+
+def unreadable(facts: dict[str, Any], inside: Inside) -> list[str]:
+    """What a fingerprint of this database could not read, or only in part."""
+    problems = []
+    for kind, each in (("tables", inside.tables), ("sequences", inside.sequences)):
+        names = [f"{row['schema_name']}.{row['name']}" for row in each if not row["readable"]]
+        if names:
+            problems.append(
+                f"no right to read {len(names)} {kind} ({', '.join(names[:3])}):"
+                " grant pg_read_all_data to the backup role"
+            )
+    secured = [row["name"] for row in inside.tables if row["row_security"]]
+    if secured and not facts["bypasses_rls"]:
+        problems.append(f"row security would hide rows of {', '.join(secured[:3])}: alter role … bypassrls")
     return problems
 
 
@@ -145,6 +161,33 @@ def _programs(job: Job, facts: dict[str, Any]) -> list[str]:
         binaries.unprivileged()
     except PlanRefused as error:
         problems.append(f"{error.happened}: {error.next_step}")
+    return problems
+
+
+def _inside(connection: psycopg.Connection[Any]) -> Inside:
+    return Inside(
+        tables=rows(connection, "tables"),
+        sequences=rows(connection, "sequences"),
+        large=rows(connection, "large_objects")[0],
+    )
+
+
+def _other_databases(job: Job, facts: dict[str, Any], databases: Sequence[dict[str, Any]]) -> list[str]:
+    """A physical copy holds the whole cluster, and every database of it is fingerprinted."""
+    problems = []
+    for each in databases:
+        if each["name"] == job.server.dbname:
+            continue
+        if not each["may_connect"]:
+            problems.append(f"no right to connect to the database {each['name']}: grant connect to the backup role")
+            continue
+        try:
+            with job.server.at(each["name"]).connect() as connection:
+                problems += [
+                    f"database {each['name']}: {problem}" for problem in unreadable(facts, _inside(connection))
+                ]
+        except Day2Error as error:
+            problems.append(str(error))
     return problems
 
 
