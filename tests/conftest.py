@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tests.booted"]
+
 TESTS = Path(__file__).parent
 MARKED = ("integration", "airflow", "ui")
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from tests.airflow.conftest import Finished, Suite
+from tests.booted import Finished, Suite
 
 DAG = "database_backup.staging"
 PRODUCTION = "database_backup.production"

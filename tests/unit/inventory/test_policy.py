@@ -35,9 +35,14 @@ def test_an_override_may_drop_encryption_by_saying_so(home: Home) -> None:
 
 
 def test_a_restore_policy_can_be_overridden(home: Home) -> None:
-    text = GOOD.replace("      database_backup:\n        engine: logical", "      database_restore: {response_timeout: PT1H}")
+    text = GOOD.replace(
+        "      database_backup:\n        engine: logical", "      database_restore: {response_timeout: PT1H}"
+    )
     environment = load(home, text)
-    assert [environment.restore_policy(each).response_timeout.total_seconds() for each in environment.databases] == [14400, 3600]
+    assert [environment.restore_policy(each).response_timeout.total_seconds() for each in environment.databases] == [
+        14400,
+        3600,
+    ]
 
 
 def test_a_file_written_from_an_environment_reads_the_same(home: Home) -> None:
