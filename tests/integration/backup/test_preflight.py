@@ -167,6 +167,11 @@ def test_a_tablespace_of_its_own_refuses_a_physical_copy(source, s3_store, job_f
             connection.execute("drop tablespace fast")
 
 
+def test_a_template_database_is_refused(source, s3_store, job_for):
+    [said] = preflight.inspect(job_for(source, s3_store, dbname="template1")).problems
+    assert "template database" in said
+
+
 def test_all_wal_senders_in_use_refuses_a_physical_copy(source, s3_store, job_for):
     facts = preflight.inspect(job_for(source, s3_store, engine="physical")).facts
     assert facts["max_wal_senders"] == 4

@@ -50,6 +50,8 @@ def inspect(job: Job) -> Seen:
     except Day2Error as error:
         return Seen({}, (str(error),))
     problems = [*privileges(job.policy.engine, facts, inside)]
+    if job.server.dbname not in {each["name"] for each in databases}:
+        problems.append("it is a template database, which is not backed up: name a database that holds data")
     if job.policy.engine == "physical":
         problems += physical_limits(facts, may_mark=watermark)
         problems += _other_databases(job, facts, databases)
