@@ -1,7 +1,9 @@
-"""The process that parses DAG files to be measured: `python -m bench.parsed FILE…` prints one JSON line."""
+"""The process that parses DAG files to be measured: `python -m bench.parsed FILE…` prints one JSON line.
 
-# It stands in for Airflow's DAG processor.
-# ruff: noqa: TID251
+It stands in for Airflow's DAG processor, which forks for every parse of every file.
+"""
+
+# ruff: noqa: TID251 - see above
 
 from __future__ import annotations
 
@@ -19,33 +21,40 @@ from typing import Any
 from lab.places import CHECKOUT
 
 PARSES = 6
-KINDS = {"later": "cold", "warm": "warm", "serializing": "serializing"}
 
 
 def main(paths: list[str]) -> None:
-    """The measured process: print one JSON line."""
-    _as_the_processor()
+    """Print one JSON line: a row for each file."""
+    _as_the_processor(paths)
     print(json.dumps([_file(Path(each)) for each in paths]))
 
 
-def _as_the_processor() -> None:
-    """Import what a DAG processor has imported before it forks for a file (processor.py, `_pre_import…`)."""
-    import airflow.dag_processing.processor
-    import airflow.providers.standard.operators.hitl
-    import airflow.sdk
+def _as_the_processor(paths: list[str]) -> None:
+    """Import what a DAG processor has when it forks: itself, and the airflow modules that the file names."""
+    import airflow.dag_processing.manager
     import airflow.serialization.serialized_objects  # noqa: F401
+    import structlog
+    from airflow.dag_processing.processor import _pre_import_airflow_modules
+
+    for each in paths:
+        _pre_import_airflow_modules(each, structlog.get_logger())
 
 
 def _file(path: Path) -> dict[str, Any]:
-    first, *later = [_forked(path) for _ in range(PARSES)]
+    first, *later = [_forked(lambda: _parse(path)) for _ in range(PARSES)]
     if "error" in first:
         return {"file": path.name, "error": first["error"]}
+    name = (first["dags"] or [""])[-1]
+    tasks = [_forked(lambda: _parse_for_a_task(path, name)) for _ in range(PARSES)]
     return {
         "file": path.name,
-        "dags": first["dags"],
+        "dags": len(first["dags"]),
         "heavy": first["heavy"],
         "first": first["cold"],
-        **{name: _medians(later, kind) for name, kind in KINDS.items()},
+        "later": _medians(later, "cold"),
+        "warm": _medians(later, "warm"),
+        "serializing": _medians(later, "serializing"),
+        "task": _medians(tasks, "cold"),
     }
 
 
@@ -53,12 +62,11 @@ def _medians(runs: list[dict[str, Any]], kind: str) -> dict[str, float]:
     return {key: statistics.median(each[kind][key] for each in runs) for key in ("wall", "cpu")}
 
 
-def _forked(path: Path) -> dict[str, Any]:
-    """Parse in a child, as the DAG processor does for every parse of every file."""
+def _forked(parse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     read_end, write_end = os.pipe()
     if os.fork() == 0:
         with os.fdopen(write_end, "w") as pipe:
-            json.dump(_told(path), pipe)
+            json.dump(_told(parse), pipe)
         os._exit(0)
     os.close(write_end)
     with os.fdopen(read_end) as pipe:
@@ -67,9 +75,9 @@ def _forked(path: Path) -> dict[str, Any]:
     return found
 
 
-def _told(path: Path) -> dict[str, Any]:
+def _told(parse: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     try:
-        return _parse(path)
+        return parse()
     except Exception as error:  # noqa: BLE001 - a file that cannot be parsed is a finding of its own
         return {"error": f"{type(error).__name__}: {error}"}
 
@@ -83,10 +91,18 @@ def _parse(path: Path) -> dict[str, Any]:
 
     dags = _registered()
     serializing = _timed(lambda: [DagSerialization.to_dict(each) for each in dags])
-    return {"dags": len(dags), "heavy": heavy, "cold": cold, "warm": warm, "serializing": serializing}
+    names = [each.dag_id for each in dags]
+    return {"dags": names, "heavy": heavy, "cold": cold, "warm": warm, "serializing": serializing}
+
+
+def _parse_for_a_task(path: Path, dag_id: str) -> dict[str, Any]:
+    """As a task process does: Airflow tells the file which DAG the task belongs to, so it may skip the others."""
+    os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = dag_id
+    return {"cold": _timed(lambda: _load(path, "task"))}
 
 
 def _load(path: Path, how: str) -> None:
+    """Execute the file as DagBag does; its DAGs register themselves."""
     name = f"bench_{how}_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec
@@ -113,7 +129,7 @@ def _timed(work: Callable[[], object]) -> dict[str, float]:
 
 
 def _heavy() -> set[str]:
-    """The modules our own lint bans at module level."""
+    """The modules that our own lint bans at module level."""
     settings = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
     banned = settings["tool"]["ruff"]["lint"]["flake8-tidy-imports"]["banned-module-level-imports"]
     return set(banned)

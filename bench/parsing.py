@@ -44,24 +44,27 @@ def parses(environments: int = ENVIRONMENTS, targets: int = TARGETS) -> list[dic
 
 
 def grid(rows: list[dict[str, Any]]) -> Grid:
-    title = f"Parsing with {ENVIRONMENTS} environments × {TARGETS} databases"
-    heads = ("file", "DAGs", "first s", "later s", "CPU s", "again, warm s", "serializing s", "heavy imports", "goal")
+    """CPU-seconds of each kind of parse; wall clock of the later ones beside it."""
+    title = f"Parsing with {ENVIRONMENTS} environments × {TARGETS} databases, CPU-seconds"
+    heads = ("file", "DAGs", "first", "later", "(wall)", "warm", "for a task", "serializing", "heavy imports", "goal")
     return Grid(title, heads, tuple(_line(each) for each in rows))
 
 
 def _line(each: dict[str, Any]) -> tuple[str, ...]:
     if "error" in each:
-        return (each["file"], f"cannot be parsed: {each['error']}", *[""] * 7)
-    later, cpu = (each["later"][key] for key in ("wall", "cpu"))
-    met = "met" if cpu <= GOAL and not each["heavy"] else "missed"
+        return (each["file"], f"cannot be parsed: {each['error']}", *[""] * 8)
+    first, later, warm, task, serializing = (
+        each[key]["cpu"] for key in ("first", "later", "warm", "task", "serializing")
+    )
     return (
         each["file"],
         str(each["dags"]),
-        f"{each['first']['wall']:.2f}",
+        f"{first:.2f}",
         f"{later:.2f}",
-        f"{cpu:.2f}",
-        f"{each['warm']['wall']:.2f}",
-        f"{each['serializing']['wall']:.2f}",
+        f"{each['later']['wall']:.2f}",
+        f"{warm:.2f}",
+        f"{task:.2f}",
+        f"{serializing:.2f}",
         ", ".join(each["heavy"]) or "none",
-        f"≤ {GOAL:g} s {met}",
+        f"≤ {GOAL:g} s {'met' if later <= GOAL and not each['heavy'] else 'missed'}",
     )
