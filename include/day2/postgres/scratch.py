@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ PREFIX = "day2-scratch-"
 OWNER = "owner.json"
 PORT = 5432
 START_SECONDS = 600.0
+STOP_SECONDS = 60.0
+# What runs in a scratch folder.
+OURS = {"postgres", "initdb", "pg_ctl", "tar"}
 # Safe only because the server is thrown away: a crash of the machine loses it, and that is fine.
 FAST = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "autovacuum": "off"}
 PRIVATE = {
@@ -198,19 +202,23 @@ def _remove(made: Scratch) -> None:
 
 
 def _remove_folder(folder: Path) -> None:
-    """Stop whatever still runs in a dead owner's folder, then remove it."""
+    """Stop whatever still runs in a dead owner's folder, then remove it.
+
+    The pid file may be cut short or name somebody else's process by now, so processes are found by
+    program and folder.
+    """
     import psutil
 
-    pid_file = folder / "data" / "postmaster.pid"
-    if pid_file.exists():
-        pid = int(pid_file.read_text().splitlines()[0])
-        try:
-            process = psutil.Process(pid)
-            if str(folder) in " ".join(process.cmdline()):
-                process.send_signal(3)  # SIGQUIT: immediate shutdown, the files go anyway
-                process.wait(60)
-        except psutil.NoSuchProcess:
-            pass  # it ended between the look and the signal
+    found = [each for each in psutil.process_iter(["name", "cmdline"]) if each.info["name"] in OURS]
+    ours = [each for each in found if str(folder) in " ".join(each.info["cmdline"] or ())]
+    for each in ours:
+        with suppress(psutil.NoSuchProcess):
+            each.send_signal(signal.SIGQUIT)  # an immediate shutdown: the files go anyway
+    _, stubborn = psutil.wait_procs(ours, timeout=STOP_SECONDS)
+    for each in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    psutil.wait_procs(stubborn, timeout=STOP_SECONDS)
     shutil.rmtree(folder)
 
 
