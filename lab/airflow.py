@@ -61,7 +61,10 @@ class Airflow:
         """Start the components that do not run, and wait until a task would start without delay."""
         if not self.processes.pid(API_SERVER):
             self.ports.claim("airflow")
-        self._configure()
+        if self._configure():
+            # An address has moved: a component that went on with the old one would look healthy and fail tasks.
+            for name in COMPONENTS:
+                self.processes.stop(name)
         self._migrate()
         with timed("Airflow start"):
             for name, arguments in COMPONENTS.items():
@@ -100,7 +103,8 @@ class Airflow:
     def _command(self, *arguments: str) -> tuple[str, ...]:
         return (sys.executable, "-m", "airflow", *arguments)
 
-    def _configure(self) -> None:
+    def _configure(self) -> bool:
+        """Write the settings; returns whether they differ from those before."""
         write_json(self.places.airflow / "passwords.json", self.passwords)
         parser = configparser.RawConfigParser()
         for section, values in self._settings().items():
@@ -108,7 +112,11 @@ class Airflow:
             parser[section] = {key: str(value).replace("%", "%%") for key, value in values.items()}
         text = StringIO()
         parser.write(text)
-        write_private(self.places.airflow / "airflow.cfg", text.getvalue())
+        path = self.places.airflow / "airflow.cfg"
+        if path.exists() and path.read_text(encoding="utf-8") == text.getvalue():
+            return False
+        write_private(path, text.getvalue())
+        return True
 
     def _migrate(self) -> None:
         """Bring the metadata database to this version; skipped when that was done before."""

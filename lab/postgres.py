@@ -97,8 +97,10 @@ class Server:
         return True
 
     def start(self, *, seconds: float = 60) -> None:
-        """Start and wait until it accepts connections. Nothing happens if it runs."""
+        """Start and wait until it accepts connections. One that runs takes over changed settings."""
         if self.running:
+            if self._configure():
+                self.processes.send(self.name, signal.SIGHUP)
             return
         if not is_free(self.port):
             raise StepFailed(f"port {self.port} is in use by another program", target=self.name)
@@ -142,16 +144,19 @@ class Server:
             raise
         return True
 
-    def _configure(self) -> None:
-        """Write our settings to a file of their own, so that a moved port or password takes effect."""
+    def _configure(self) -> bool:
+        """Write our settings to a file of their own; returns whether they differ from those before."""
         values = {**SETTINGS, **self.settings, "port": str(self.port)}
         lines = [f"{key} = '{value.replace(chr(39), chr(39) * 2)}'\n" for key, value in sorted(values.items())]
-        self._write("lab.conf", "".join(lines))
+        ours = self.data / "lab.conf"
+        changed = not ours.exists() or ours.read_text(encoding="utf-8") != "".join(lines)
+        self._write(ours.name, "".join(lines))
         self._write("pg_hba.conf", HBA)
         main = self.data / "postgresql.conf"
         text = main.read_text(encoding="utf-8")
         if "include 'lab.conf'" not in text:
             self._write("postgresql.conf", f"{text}\ninclude 'lab.conf'\n")
+        return changed
 
     def _write(self, name: str, text: str) -> None:
         path = self.data / name

@@ -43,8 +43,8 @@ RECOUNT = "UPDATE shop.customers SET tags = array_append(tags[1:3], %(tag)s) WHE
 
 def main(state: Path) -> None:
     """Write until stopped; a server that is away is waited for."""
-    conninfo = read_json(state / "writer.json")["conninfo"]
     while True:
+        conninfo = read_json(state / "writer.json")["conninfo"]  # anew: the server may have moved
         try:
             with psycopg.connect(conninfo) as connection:
                 say(f"connected to {connection.info.host}:{connection.info.port}")

@@ -84,16 +84,17 @@ def test_up_restarts_what_died(lab: Lab) -> None:
     assert {name for name in SERVERS if after[name] != before[name]} == {"billing", "s3-eu-west-1"}
 
 
-def test_a_taken_port_is_moved_and_said(lab: Lab) -> None:
-    port = lab.json("ports.json")["billing"]
-    lab.kill("billing")
+def test_a_taken_port_is_moved_and_said_and_everyone_follows(lab: Lab) -> None:
+    port = lab.json("ports.json")["orders"]
+    lab.kill("orders")
     # The server's own children may hold the port for a moment after it.
-    taken = wait_for(lambda: occupied(port), f"port {port}")
-    with taken:
+    with wait_for(lambda: occupied(port), f"port {port}"):
         said = lab.up()
-    assert f"port {port} of billing is in use by another program: moved to" in said
-    assert lab.json("connections.json")["pg_billing"]["port"] != port
-    assert lab.query("pg_billing", "SELECT 1") == (1,)
+    assert f"port {port} of orders is in use by another program: moved to" in said
+    assert lab.json("connections.json")["pg_orders"]["port"] != port
+    newest = "SELECT max(id) FROM shop.orders"
+    before = lab.query("pg_orders", newest)
+    wait_for(lambda: lab.query("pg_orders_standby", newest) > before, "writer and standby to follow", seconds=30)
 
 
 def occupied(port: int) -> socket.socket | None:
