@@ -108,18 +108,16 @@ def measured(work: Work, *, servers: Sequence[int]) -> Sample:
 
 
 def server_cpu(pids: Sequence[int]) -> float:
-    """CPU-seconds so far of each server: itself, the children it reaped, the children that live."""
+    """CPU-seconds so far of each server: itself, everything below it, and the children they have reaped."""
     total = 0.0
     for pid in pids:
         server = psutil.Process(pid)
-        times = server.cpu_times()
-        total += times.user + times.system + times.children_user + times.children_system
-        for each in server.children():
+        for each in (server, *server.children(recursive=True)):
             try:
-                own = each.cpu_times()
+                times = each.cpu_times()
             except psutil.NoSuchProcess:
                 continue  # reaped in between: counted with its parent the next time
-            total += own.user + own.system
+            total += times.user + times.system + times.children_user + times.children_system
     return total
 
 

@@ -16,10 +16,13 @@ from typing import Any
 
 from psycopg import sql
 
+from bench import machine
 from bench.fleets import dbname, write_environment
+from bench.measure import server_cpu
 from bench.servers import state_folder
 from bench.tables import Grid
 from lab import boot
+from lab.airflow import COMPONENTS
 from lab.boot import Lab
 from lab.client import Client
 from lab.files import read_json, write_json
@@ -29,6 +32,7 @@ from lab.say import say, timed
 
 GOAL_SECONDS = 20
 RUN_SECONDS = 3600
+IDLE_SECONDS = 30
 PAGE = 100  # the most task instances Airflow's API gives at once
 ACT_AND_CHECK = ("database.back_up", "database.copy", "database.restore_test", "validate", "expire")
 
@@ -47,7 +51,10 @@ class Interval:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run, in seconds. `busy` is how long at least one act or check task ran."""
+    """Of one run, in seconds. `busy` is how long at least one act or check task ran.
+
+    `busy_inside` counts only from an act's intent to its outcome: what starting its task took is left out.
+    """
 
     targets: int
     state: str
@@ -67,22 +74,25 @@ def runs(counts: Iterable[int]) -> Iterator[dict[str, Any]]:
     counts = sorted(counts)
     with _lab(counts) as lab:
         client = Client(lab.airflow.url, account="operator", password=lab.airflow.passwords["operator"])
+        idle = _idle_rate(lab)
         for count in counts:
+            load, cpu, begun = machine.load(), _airflow_cpu(lab), time.monotonic()
             with timed(f"run with {count} targets"):
-                cost = _run(lab, client, count)
-            yield asdict(cost) | {"orchestration": cost.orchestration}
+                found = _run(lab, client, count)
+            spent = _airflow_cpu(lab) - cpu - idle * (time.monotonic() - begun)
+            more = {"orchestration": found.orchestration, "cpu": spent, "load": [load, machine.load()]}
+            yield asdict(found) | more
 
 
-def cost(targets: int, run: dict[str, Any], tasks: list[dict[str, Any]], inside: list[Interval]) -> Cost:
+def cost(run: dict[str, Any], tasks: list[dict[str, Any]], inside: list[Interval]) -> Cost:
     """What the run's task instances say. `inside` is when our code acted, by the ledger's own entries."""
-    whole = _interval(run)
     ran = [(task["task_id"], _interval(task)) for task in tasks if task["start_date"] and task["end_date"]]
     acts = [interval for task, interval in ran if task in ACT_AND_CHECK]
     checks = [interval for task, interval in ran if task == "validate"]
     return Cost(
-        targets=targets,
+        targets=len([task for task, _ in ran if task == "database.back_up"]),
         state=run["state"],
-        wall=whole.seconds,
+        wall=_interval(run).seconds,
         busy=covered(acts),
         busy_inside=covered([*inside, *checks]),
         task_seconds=sum(each.seconds for each in acts),
@@ -100,24 +110,29 @@ def covered(intervals: Iterable[Interval]) -> float:
 
 
 def grid(rows: list[dict[str, Any]]) -> Grid:
-    heads = ("targets", "state", "wall s", "act and check s", "orchestration s", "s a target", "to linear", "goal")
+    """One row a run. Linear is the smallest run's figure, times as many targets."""
+    heads = ("targets", "state", "wall s", "act and check s", "orchestration s", "to linear", "CPU s", "load", "goal")
     return Grid("Orchestration", heads, tuple(_line(each, rows[0]) for each in rows))
 
 
 def _line(each: dict[str, Any], first: dict[str, Any]) -> tuple[str, ...]:
-    linear = first["orchestration"] * each["targets"] / first["targets"]
-    goal = f"≤ {GOAL_SECONDS} s " if each["targets"] == 1 else "sub-linear "
-    met = each["orchestration"] <= GOAL_SECONDS if each["targets"] == 1 else each["orchestration"] < linear
+    spent, linear = each["orchestration"], first["orchestration"] * each["targets"] / first["targets"]
+    one = each["targets"] == 1
     return (
         str(each["targets"]),
         each["state"],
         f"{each['wall']:.1f}",
         f"{each['busy']:.1f}",
-        f"{each['orchestration']:.1f}",
-        f"{each['wall'] / each['targets']:.1f}",
-        f"{each['orchestration'] / linear:.2f}",
-        goal + ("met" if met else "missed"),
+        f"{spent:.1f}",
+        f"{spent / linear:.2f}",
+        f"{each['cpu']:.0f}",
+        " to ".join(map(str, each["load"])),
+        (f"≤ {GOAL_SECONDS} s " if one else "sub-linear ") + _met(spent <= GOAL_SECONDS if one else spent < linear),
     )
+
+
+def _met(good: bool) -> str:
+    return "met" if good else "missed"
 
 
 @contextmanager
@@ -156,6 +171,18 @@ def _make_databases(lab: Lab, count: int) -> None:
                 inner.execute("CREATE TABLE t AS SELECT n AS id, md5(n::text) AS word FROM generate_series(1, 1000) n")
 
 
+def _airflow_cpu(lab: Lab) -> float:
+    """CPU-seconds of Airflow's processes so far, of the tasks they ran included."""
+    return server_cpu([pid for name in COMPONENTS if (pid := lab.processes.pid(name))])
+
+
+def _idle_rate(lab: Lab) -> float:
+    """CPU-seconds a second that Airflow spends when nothing runs."""
+    before = _airflow_cpu(lab)
+    time.sleep(IDLE_SECONDS)
+    return (_airflow_cpu(lab) - before) / IDLE_SECONDS
+
+
 def _run(lab: Lab, client: Client, count: int) -> Cost:
     dag = f"database_backup.bench-{count}"
     client.wait_for_dag(dag)
@@ -167,7 +194,7 @@ def _run(lab: Lab, client: Client, count: int) -> Cost:
         time.sleep(1)
     if run["state"] != "success":
         say(f"{dag} {run_id}: {run['state']}: its figures count for nothing", style="red")
-    return cost(count, run, _tasks(client, dag, run_id), _acted(lab, f"{dag}/{run_id}"))
+    return cost(run, _tasks(client, dag, run_id), _acted(lab, f"{dag}/{run_id}"))
 
 
 def _tasks(client: Client, dag: str, run_id: str) -> list[dict[str, Any]]:
