@@ -2,4 +2,4 @@
 -- In the select list on purpose: a condition may be evaluated for rows that the other conditions exclude.
 select pg_terminate_backend(a.pid) as ended
 from pg_stat_activity a
-where a.datname = any(%(names)s) and a.pid <> pg_backend_pid()
+where a.datname = any(%(names)s)
