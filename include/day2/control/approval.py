@@ -43,7 +43,7 @@ def require(approval: Mapping[str, Any] | None, plan_digest: str) -> None:
         )
     if approval.get("plan_digest") != plan_digest:
         raise PlanRefused(
-            f"the approval is for another plan ({approval.get('plan_digest', '')[:12]}…, not {plan_digest[:12]}…)",
+            f"the approval is for another plan ({str(approval.get('plan_digest'))[:12]}…, not {plan_digest[:12]}…)",
             left="nothing was touched",
             next_step="clear `plan` to ask again for the plan as it is now",
             runbook="Approval refused or missing",
