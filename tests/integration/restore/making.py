@@ -62,6 +62,9 @@ def seed(server: Running) -> None:
         connection.execute(sql.SQL("create database {db} owner {owner}").format(**named))
         for each in PROPERTIES:
             connection.execute(sql.SQL(each).format(**named))
+        # Not in force here without a restart, but in every copy, which must not obey it.
+        connection.execute("alter system set archive_mode = 'always'")
+        connection.execute("alter system set listen_addresses = '*'")
     with server.connect(NAME) as connection:
         connection.execute(SEED.read_text())
         connection.execute(sql.SQL("alter table public.everything owner to {owner}").format(**named))

@@ -54,7 +54,10 @@ def test_a_physical_point_comes_back_as_a_data_folder(kept, source, identity, se
     start, psql, stop = [line.strip() for line in said.splitlines() if "pg_ctl" in line or "psql" in line]
     run(start.replace("config_file", "listen_addresses='' -c config_file"))
     try:
-        assert "1 row" in run(f"{psql} --command 'select 1'")
+        settled = run(
+            f"{psql} --no-align --tuples-only --command 'show archive_mode' --command 'show listen_addresses'"
+        )
+        assert settled.split() == ["off"], "it neither archives over the source's WAL nor listens where it did"
         restored = Server(str(folder), 5432, "postgres", "postgres")
         unlogged = "--no-unlogged-table-data"
         assert dumped(restored, NAME, "--create", unlogged) == dumped(maintenance(source), NAME, "--create", unlogged)

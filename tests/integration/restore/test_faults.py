@@ -15,7 +15,7 @@ import pyrage
 import pytest
 
 from day2.errors import Corrupt, StepFailed
-from day2.operations.database_restore import destinations, order, preflight
+from day2.operations.database_restore import data_directory, destinations, order, preflight
 from day2.postgres.server import rows
 from day2.repository import points
 from day2.repository.folder import FolderStore
@@ -85,6 +85,19 @@ def test_a_flipped_bit_in_a_physical_copy_is_named_and_nothing_is_left(copied, t
     damaged = path_of(copied, "physical", "base")
     flip(damaged, at=0.7)
     attempt(copied.order("physical", scratch), target(NEW), Corrupt, rf"{damaged.name}: stored bytes are not")
+
+
+@pytest.mark.parametrize("there_before", [True, False])
+def test_a_data_folder_is_empty_again_after_a_failure(copied, servers_folder, scratch, there_before):
+    path = servers_folder / f"failing-{there_before}"
+    if there_before:
+        path.mkdir()
+    flip(path_of(copied, "physical", "base"), at=0.7)
+    ordered = copied.order("physical", scratch)
+    with pytest.raises(Corrupt, match="stored bytes are not"):
+        data_directory.into_folder(ordered, path, measures=order.blank(ordered, target="orders", destination="folder"))
+    assert path.exists() == there_before
+    assert not there_before or not list(path.iterdir())
 
 
 def test_a_cut_object_is_seen_before_anything_is_touched(copied, target, scratch):

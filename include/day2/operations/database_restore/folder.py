@@ -1,7 +1,8 @@
 """A data folder restored from a physical copy: its configuration, its first start, how to use it.
 
 Our configuration archives nothing, follows nobody and is reached only from this machine, so that a copy
-can never be taken for the server it was copied from. The copy's own files stay as they were.
+can never be taken for the server it was copied from. The copy's own files stay, but for ALTER SYSTEM's,
+which would override ours and is put aside.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ log = logging.getLogger("day2")
 PORT = 5432
 START_SECONDS = 3600
 CONFIGURATION = "day2_restored.conf"
+ASIDE = "postgresql.auto.conf.of-the-source"
 # pg_ctl hands the folder to a shell inside double quotes, and libpq takes a comma for a second host.
 FORBIDDEN = frozenset('"$`\\,\n\r')
 HBA = """\
@@ -86,6 +88,9 @@ def configure(folder: Folder, settings: Mapping[str, str]) -> None:
     """Our configuration beside the copy's own."""
     for name in ("standby.signal", "recovery.signal"):
         (folder.path / name).unlink(missing_ok=True)
+    overriding = folder.path / "postgresql.auto.conf"
+    if overriding.exists():
+        overriding.rename(folder.path / ASIDE)
     here = {
         "data_directory": str(folder.path),
         "hba_file": str(folder.path / "day2_restored_hba.conf"),
