@@ -10,7 +10,6 @@ from airflow.sdk import get_current_context
 
 from day2.airflow.run import Run, code_commit
 from day2.inventory.model import Environment
-from day2.units import duration
 
 if TYPE_CHECKING:
     from day2.ledger import Ledger
@@ -55,29 +54,6 @@ def states(breadcrumbs: Iterable[Mapping[str, Any]], names: list[str]) -> dict[s
         label = f"[{names[index]}]" if 0 <= index < len(names) else ""
         found[f"{each['task_id']}{label}"] = str(each["state"])
     return found
-
-
-def lines(made: Mapping[str, Any]) -> list[str]:
-    """The record in a few lines, for the log."""
-    targets = made["targets"]
-    text = [f"{made['verdict']}: {made['reason']} (record {made['record_id']})"]
-    for status in ("succeeded", "failed", "not_attempted", "not_applicable"):
-        if targets[status]:
-            text.append(f"{status}: {', '.join(targets[status])}")
-    for each in made["steps"]:
-        took = ""
-        if each["ended"]:
-            took = f" in {duration(_seconds(each['started'], each['ended']))}"
-        told = f": {each['error']['happened']}" if each["error"] else ""
-        text.append(f"{each['step']} {each['target']}, try {each['try']}: {each['outcome']}{took}{told}")
-    failed = [each for each in made["checks"] if not each["passed"]]
-    text.append(f"checks: {len(made['checks']) - len(failed)} passed, {len(failed)} failed")
-    text += [f"overridden by hand: {each['task']}" for each in made["overrides"]]
-    return text
-
-
-def _seconds(started: str, ended: str) -> float:
-    return (datetime.fromisoformat(ended) - datetime.fromisoformat(started)).total_seconds()
 
 
 def _target_names(ledger: Ledger, now: Run) -> list[str]:

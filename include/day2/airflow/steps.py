@@ -89,12 +89,14 @@ def unlock(environment_name: str) -> None:
 def record(environment_name: str, *, operation: str, act_steps: tuple[str, ...]) -> dict[str, Any]:
     """Append the run to the ledger, whatever happened to it."""
     from day2.airflow import recording
+    from day2.ledger import report
 
     here = environment(environment_name)
     with connections.ledger(here) as ledger:
         made = recording.append(ledger, run.current(), here, operation=operation, act_steps=act_steps)
-    for line in recording.lines(made):
+    for line in report.summary(made):
         log.info("%s", line)
+    telling.say("The whole record", report.lines(made))
     return {"verdict": made["verdict"], "reason": made["reason"], "record_id": made["record_id"]}
 
 

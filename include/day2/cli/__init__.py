@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
 import typer
 from typer.core import TyperGroup
 
-from day2.cli import inventory
+from day2.cli import backup, inventory, record, restore
 from day2.errors import Day2Error
 
 
@@ -32,13 +31,6 @@ app = typer.Typer(
     add_completion=False,
 )
 app.add_typer(inventory.app, name="inventory", help="What is operated, and how.")
-for _name, _help in (
-    ("backup", "Recovery points: list, show, verify."),
-    ("restore", "Restore a database from a repository and a key."),
-    ("record", "Run records: list, show, verify, export."),
-):
-    try:
-        app.add_typer(import_module(f"day2.cli.{_name}").app, name=_name, help=_help)
-    except ModuleNotFoundError as error:
-        if error.name != f"day2.cli.{_name}":
-            raise
+app.add_typer(backup.app, name="backup", help="Recovery points: list, show, verify.")
+app.add_typer(restore.app, name="restore", help="Restore a database from a repository and a key.")
+app.add_typer(record.app, name="record", help="Run records: list, show, verify, export.")

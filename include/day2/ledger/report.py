@@ -36,6 +36,17 @@ def lines(record: Mapping[str, Any]) -> Iterator[str]:
             yield from ("", f"{title}:", *(f"  {row}" for row in rows))
 
 
+def summary(record: Mapping[str, Any]) -> Iterator[str]:
+    """What on-call wants to know of it, a line at a time, the verdict first."""
+    yield f"{record['verdict']}: {record['reason']} (record {record['record_id']})"
+    yield from _targets(record)
+    yield from map(_step, record["steps"])
+    failed = [each for each in record["checks"] if not each["passed"]]
+    yield f"checks: {len(record['checks']) - len(failed)} passed, {len(failed)} failed"
+    yield from map(_check, failed)
+    yield from (f"marked by hand: {each['task']}" for each in record["overrides"])
+
+
 def _identity(record: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     trigger = record["trigger"]
     told = {"operation": f"{record['operation']} in {record['environment']}", "run": record["run_id"]}
