@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 from day2.errors import Day2Error, StepFailed, Unavailable
 from day2.readable import Readable
 from day2.repository.store import Item, LockState, Unfinished
+from day2.repository.streams import Tally
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,8 +43,10 @@ class S3Store:
         part = max(PART, -(-expected_bytes // MOST_PARTS))
         config = TransferConfig(multipart_threshold=part, multipart_chunksize=part, max_concurrency=PARTS_IN_MEMORY)
         config.max_in_memory_upload_chunks = PARTS_IN_MEMORY
+        # boto takes a short read for the end of the stream; a tally fills each read.
+        whole = source if isinstance(source, Tally) else Tally(source)
         with self._explained(key):
-            self._client.upload_fileobj(cast(IO[bytes], source), self._bucket, self._prefix + key, Config=config)
+            self._client.upload_fileobj(cast(IO[bytes], whole), self._bucket, self._prefix + key, Config=config)
 
     def put(self, key: str, data: bytes) -> None:
         with self._explained(key):
