@@ -18,7 +18,7 @@ class Progress:
     `share` gives how much of the source was read, 0 to 1, or None if nobody knows.
     """
 
-    def __init__(self, label: str, *, share: Callable[[int], float | None] = lambda _: None) -> None:
+    def __init__(self, label: str, *, share: Callable[[], float | None] = lambda: None) -> None:
         self._label = label
         self._share = share
         self._begun = self._last = time.monotonic()
@@ -32,7 +32,7 @@ class Progress:
         self._last = now
         spent = now - self._begun
         line = f"{self._label}: {size(moved)} moved, {size(moved / spent)}/s"
-        share = self._share(moved)
+        share = self._share()
         if share:
             left = spent * (1 - min(share, 1.0)) / share
             line += f", {share:.0%} of the source, about {duration(left)} to go"

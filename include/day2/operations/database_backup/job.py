@@ -73,14 +73,17 @@ class Taken:
 
 @dataclass(frozen=True)
 class Upload:
-    """Where one stream goes: the object's name without suffixes, its role, and what to expect."""
+    """Where one stream goes: the object's name without suffixes, its role, and how much to expect.
+
+    `share` says how far the source is read, 0 to 1; without it that is guessed from `expected_bytes`.
+    """
 
     prefix: str
     name: str
     role: Literal["base", "dump", "roles"]
     compress: bool
     expected_bytes: int
-    share: Callable[[int], float | None] = lambda _: None
+    share: Callable[[], float | None] | None = None
 
 
 def store(job: Job, upload: Upload, source: Readable) -> StoredObject:
@@ -89,9 +92,10 @@ def store(job: Job, upload: Upload, source: Readable) -> StoredObject:
     Raises StepFailed if what the store holds afterwards has another size than what was sent.
     """
     name = upload.name + ".zst" + (".age" if job.recipients else "")
-    progress = Progress(f"{job.name}: {name}", share=upload.share)
+    plain = streams.Tally(source)
+    guess = upload.expected_bytes or 1
+    progress = Progress(f"{job.name}: {name}", share=upload.share or (lambda: plain.bytes / guess))
     with ExitStack() as stack:
-        plain = streams.Tally(source)
         stream: Readable = plain
         if upload.compress:
             policy = job.policy

@@ -42,7 +42,7 @@ def take(job: Job, prefix: str) -> Taken:
     ):
         before = pool.submit(lambda: list(_contents(job, binaries, names)))
 
-        def share(_: int) -> float | None:
+        def share() -> float | None:
             done, total = basebackup.progress(session)
             return done / total if total else None
 
