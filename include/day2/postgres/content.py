@@ -25,7 +25,7 @@ class Table(Part):
 
     @property
     def label(self) -> str:
-        return f"{self.schema_name}.{self.name}"
+        return f"{self.schema_name}.{self.name}" if self.schema_name else self.name
 
 
 class Sequence(Part):
