@@ -16,6 +16,8 @@ from lab.client import Client
 PROJECT = Path(__file__).resolve().parents[1]
 DAG = "database_backup.demo"
 SECONDS = 900
+# Of a task's errors: what happened, what is left, what to do; the rest is in its log.
+LINES = 4
 
 
 def main() -> None:
@@ -50,7 +52,7 @@ def show(client: Client, task: dict[str, Any]) -> None:
     took = f"{task['duration']:6.1f} s" if task["duration"] else "        "
     sys.stdout.write(f"{task['state'] or 'none':16} {took}  {name}  {task['hostname'] or ''}\n")
     if task["state"] == "failed":
-        for line in client.errors(task):
+        for line in client.errors(task)[:LINES]:
             sys.stdout.write(f"    {line}\n")
 
 
