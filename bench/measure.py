@@ -109,16 +109,25 @@ def measured(work: Work, *, servers: Sequence[int]) -> Sample:
 
 def server_cpu(pids: Sequence[int]) -> float:
     """CPU-seconds so far of each server: itself, everything below it, and the children they have reaped."""
-    total = 0.0
-    for pid in pids:
-        server = psutil.Process(pid)
-        for each in (server, *server.children(recursive=True)):
-            try:
-                times = each.cpu_times()
-            except psutil.NoSuchProcess:
-                continue  # reaped in between: counted with its parent the next time
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
+    return sum(_tree_cpu(psutil.Process(pid)) for pid in pids)
+
+
+def _tree_cpu(root: psutil.Process) -> float:
+    """A child that is reaped between the two looks would be missed, or counted twice: then look again."""
+    while True:
+        before = root.cpu_times()
+        below = sum(_cpu(each) for each in root.children(recursive=True))
+        after = root.cpu_times()
+        if (before.children_user, before.children_system) == (after.children_user, after.children_system):
+            return float(before.user + before.system + before.children_user + before.children_system + below)
+
+
+def _cpu(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system + times.children_user + times.children_system)
 
 
 def median(samples: Sequence[Sample], field: str) -> float:
