@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +13,7 @@ from typing import IO, Any
 from day2.errors import StepFailed, Unavailable
 from day2.postgres.binaries import RunAs
 
+log = logging.getLogger("day2")
 TAIL_LINES = 6
 # libpq's words for a server that went away; a program reports them like any other failure.
 LOST = (
@@ -81,7 +84,11 @@ def running(
     stdin: Any = subprocess.DEVNULL,
     run_as: RunAs | None = None,
 ) -> Iterator[Program]:
-    """Start a program with its stdout as a stream; it is stopped when the block ends, however it ends."""
+    """Start a program with its stdout as a stream; it is stopped when the block ends, however it ends.
+
+    Its command line is logged: by design nothing secret is ever in one.
+    """
+    log.info("$ %s", shlex.join(command))
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             list(command),

@@ -7,7 +7,9 @@ run removes what a killed one left (`sweep`).
 from __future__ import annotations
 
 import json
+import logging
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -22,6 +24,8 @@ from typing import Any
 from day2.errors import StepFailed
 from day2.postgres.binaries import Binaries, RunAs, unprivileged
 from day2.postgres.server import Server
+
+log = logging.getLogger("day2")
 
 PREFIX = "day2-scratch-"
 OWNER = "owner.json"
@@ -71,8 +75,10 @@ class Scratch:
 
     def program(self, name: str, *arguments: str, seconds: float | None = None) -> subprocess.CompletedProcess[str]:
         """Run one of the installation's programs as the server's user."""
+        command = [self.binaries[name], *arguments]
+        log.info("$ %s", shlex.join(command))
         return subprocess.run(
-            [self.binaries[name], *arguments],
+            command,
             capture_output=True,
             text=True,
             check=False,

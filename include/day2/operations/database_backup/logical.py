@@ -32,7 +32,6 @@ def take(job: Job, prefix: str) -> Taken:
         # Sequences stand outside snapshots: the dump's value lies between before and after.
         before = _values(session)
         schema = dump.schema_sha256(binaries, job.server, snapshot=snapshot)
-        log.info("%s: $ %s", job.name, " ".join(dump.command(binaries, job.server, snapshot)))
         with (
             _beside(session, lambda: fingerprint.content(session, schema_sha256=schema)) as reading,
             dump.dumping(binaries, job.server, snapshot) as program,

@@ -35,7 +35,6 @@ def take(job: Job, prefix: str) -> Taken:
         "level": job.policy.compression_level,
         "workers": job.policy.compression_workers,
     }
-    log.info("%s: $ %s", job.name, " ".join(basebackup.command(binaries, **options)))
     with (
         ThreadPoolExecutor(max_workers=1, thread_name_prefix="day2-fingerprint") as pool,
         basebackup.copying(binaries, job.server, **options) as (program, session),
