@@ -139,3 +139,20 @@ def test_a_governance_lock_is_read_back_as_such(vault):
     state = vault.store.lock("k", mode="GOVERNANCE", until=until)
     assert (state.mode, state.problem) == ("GOVERNANCE", None)
     assert state.retain_until >= until
+
+
+def test_a_lock_that_a_bucket_refuses_is_a_problem_by_itself(s3_store):
+    """Also where a deletion would be denied for another reason, such as a right the key lacks."""
+    s3_store.put("k", b"x")
+    state = s3_store.lock("k", mode="COMPLIANCE", until=datetime.now(UTC) + timedelta(days=1))
+    assert state.problem
+    assert state.problem.startswith(f"{s3_store.url}/k: ")
+    assert state.retain_until is None
+
+
+def test_a_lock_that_reads_back_shorter_than_asked_is_a_problem(vault, monkeypatch):
+    vault.store.put("k", b"x")
+    asked = datetime.now(UTC) + timedelta(days=1)
+    sooner = {"Retention": {"Mode": "COMPLIANCE", "RetainUntilDate": asked - timedelta(hours=1)}}
+    monkeypatch.setattr(vault.store._client, "get_object_retention", lambda **_: sooner)
+    assert "asked COMPLIANCE until" in vault.store.lock("k", mode="COMPLIANCE", until=asked).problem
