@@ -6,6 +6,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from botocore.exceptions import ClientError
 
 from day2.errors import StepFailed
 from day2.inventory.model import Repository, Retention
@@ -141,12 +142,20 @@ def test_a_governance_lock_is_read_back_as_such(vault):
     assert state.retain_until >= until
 
 
-def test_a_lock_that_a_bucket_refuses_is_a_problem_by_itself(s3_store):
-    """Also where a deletion would be denied for another reason, such as a right the key lacks."""
+def test_a_lock_that_a_bucket_refuses_is_a_problem_by_itself(s3_store, monkeypatch):
+    """Also where a deletion would be denied for another reason, such as a right the key lacks.
+
+    The answer is AWS's; the server here takes the retention, gives it back and lets go all the same.
+    """
+    said = {"Code": "InvalidRequest", "Message": "Bucket is missing Object Lock Configuration"}
+
+    def refuse(**_):
+        raise ClientError({"Error": said, "ResponseMetadata": {"HTTPStatusCode": 400}}, "PutObjectRetention")
+
+    monkeypatch.setattr(s3_store._client, "put_object_retention", refuse)
     s3_store.put("k", b"x")
     state = s3_store.lock("k", mode="COMPLIANCE", until=datetime.now(UTC) + timedelta(days=1))
-    assert state.problem
-    assert state.problem.startswith(f"{s3_store.url}/k: ")
+    assert state.problem == f"{s3_store.url}/k: InvalidRequest: {said['Message']}"
     assert state.retain_until is None
 
 

@@ -125,14 +125,14 @@ def test_a_function_or_operator_of_the_users_own_is_not_called(server):
 
 
 def test_large_objects_count_with_their_content(server):
-    assert "." + fingerprint.LARGE_OBJECTS not in tables(server)
+    assert fingerprint.LARGE_OBJECTS not in tables(server)
     with server.connect() as connection:
         connection.execute("select lo_from_bytea(4711, 'one'), lo_from_bytea(4712, '')")
-        first = tables(server)["." + fingerprint.LARGE_OBJECTS]
+        first = tables(server)[fingerprint.LARGE_OBJECTS]
         connection.execute("select lo_put(4711, 0, 'two')")
-        second = tables(server)["." + fingerprint.LARGE_OBJECTS]
+        second = tables(server)[fingerprint.LARGE_OBJECTS]
         connection.execute("select lo_unlink(4712)")
-        third = tables(server)["." + fingerprint.LARGE_OBJECTS]
+        third = tables(server)[fingerprint.LARGE_OBJECTS]
     assert [each[0] for each in (first, second, third)] == [2, 2, 1]
     assert len({first, second, third}) == 3
 
