@@ -86,7 +86,7 @@ def server_of(servers: Path) -> Iterator[Callable[[Binaries], Running]]:
 
     yield get
     for each in made.values():
-        each.kill()
+        each.stop("immediate")  # a SIGKILL would leave its shared memory behind
 
 
 @pytest.fixture(scope="session")
@@ -95,7 +95,7 @@ def bulky(servers: Path) -> Iterator[Running]:
     server = new_server(servers, INSTALLED[0], name="bulky")
     fill(server)
     yield server
-    server.kill()
+    server.stop("immediate")
 
 
 @pytest.fixture(scope="session")

@@ -214,7 +214,7 @@ def damaged(servers):
         file.write(os.urandom(16))
     server.start()
     yield server
-    server.kill()
+    server.stop("immediate")
 
 
 @pytest.mark.parametrize("engine", ENGINES)

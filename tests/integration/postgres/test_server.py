@@ -150,7 +150,7 @@ def test_roles_come_back_and_those_that_exist_are_left_alone(make_postgres, post
         with pytest.raises(StepFailed, match="already exists"):
             restore.roles(binaries, there, statements, existing=("postgres",))
     finally:
-        target.kill()
+        target.stop("immediate")
         with postgres.connect() as connection:
             for name in names:
                 connection.execute(sql.SQL("drop role {}").format(sql.Identifier(name)))
