@@ -21,7 +21,7 @@ from day2.repository import points, streams
 from day2.repository.manifest import Manifest, StoredObject
 from day2.repository.points import Point
 from day2.repository.store import Store
-from day2.units import duration, size
+from day2.units import duration
 
 log = logging.getLogger("day2")
 # A physical copy starts only with at least its source's values (hot standby rules apply to recovery).
@@ -41,8 +41,10 @@ class Origin:
         return next(each for each in self.described.objects if each.role == role)
 
     def plain(self, role: str) -> AbstractContextManager[Readable]:
-        """The object of that role, decrypted and decompressed, checked at its end."""
-        return points.plain(self.store, self.point, self.object(role), identity=self.identity)
+        """The object of that role, decrypted and decompressed, checked at its end; with progress lines."""
+        stored = self.object(role)
+        watch = Progress.of(f"{self.described.database}: reading {stored.name}", stored.bytes)
+        return points.plain(self.store, self.point, stored, identity=self.identity, watch=watch)
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def load(origin: Origin, binaries: Binaries, server: Server) -> list[str]:
     if not available:
         create(server, content.name, content, locale=False)
     with origin.plain("dump") as source:
-        restore.load(binaries, target, watched(origin, "dump", source), create=available)
+        restore.load(binaries, target, source, create=available)
     return [] if available else [f"{content.name}: locale {content.collate!r} is not on this machine, restored with C"]
 
 
@@ -132,7 +134,7 @@ def _physical(origin: Origin, made: Scratch) -> list[str]:
     if "user" in made.run_as:
         os.chown(made.data, made.run_as["user"], made.run_as["group"])
     with origin.plain("base") as source:
-        restore.unpack(watched(origin, "base", source), made.data, run_as=made.run_as)
+        restore.unpack(source, made.data, run_as=made.run_as)
     needed, notes = settings(origin.described, made.binaries)
     scratch.start(made, needed)
     return notes
@@ -157,10 +159,3 @@ def settings(described: Manifest, binaries: Binaries) -> tuple[dict[str, str], l
     carried = {name: source[name] for name in CARRIED if name in source}
     carried["shared_preload_libraries"] = ", ".join(having)
     return carried, [f"preload library {name} is not on this machine, left out" for name in lacking]
-
-
-def watched(origin: Origin, role: str, source: Readable) -> Readable:
-    """The same stream, with progress lines. The share is of the archive's uncompressed size, if known."""
-    stored = origin.object(role)
-    label = f"{origin.described.database}: unpacking {stored.name} ({size(stored.bytes)} stored)"
-    return streams.Tally(source, Progress(label))

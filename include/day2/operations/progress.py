@@ -38,6 +38,12 @@ class Progress:
             line += f", {share:.0%} of the source, about {duration(left)} to go"
         log.info("%s", line)
 
+    @classmethod
+    def of(cls, label: str, total: int) -> Progress:
+        """Progress through a known number of bytes."""
+        progress = cls(label, share=lambda: progress.bytes / total if total else None)
+        return progress
+
     def done(self) -> None:
         """One line for the whole transfer."""
         spent = max(time.monotonic() - self._begun, 0.001)

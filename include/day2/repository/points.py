@@ -17,6 +17,8 @@ from day2.repository import streams
 from day2.repository.manifest import Manifest, StoredObject, seal, unpack, unseal
 from day2.repository.store import Item, Store
 
+# Told how many bytes have gone by so far.
+Watch = Callable[[int], None]
 MANIFEST = "manifest.json"
 HOLD = "hold.json"
 LOCK_PROOF = "lock-proof.json"
@@ -97,9 +99,7 @@ def manifest(store: Store, point: Point) -> Manifest:
     return found
 
 
-def verify_objects(
-    store: Store, point: Point, described: Manifest, *, watch: Callable[[int], None] | None = None
-) -> list[str]:
+def verify_objects(store: Store, point: Point, described: Manifest, *, watch: Watch | None = None) -> list[str]:
     """Read every object again and compare size and sha256. Returns problems, each naming its object."""
     problems = []
     for each in described.objects:
@@ -133,8 +133,10 @@ def verify_documents(store: Store, point: Point) -> list[str]:
 
 
 @contextmanager
-def plain(store: Store, point: Point, stored: StoredObject, *, identity: str | None) -> Iterator[Readable]:
-    """An object's content: hashed as it is read, decrypted, decompressed.
+def plain(
+    store: Store, point: Point, stored: StoredObject, *, identity: str | None, watch: Watch | None = None
+) -> Iterator[Readable]:
+    """An object's content: hashed as it is read, decrypted, decompressed. `watch` gets the stored bytes read.
 
     At its end the stored bytes are compared with the manifest; a difference raises Corrupt naming the
     object. A stream not read to its end has not been checked.
@@ -142,7 +144,7 @@ def plain(store: Store, point: Point, stored: StoredObject, *, identity: str | N
     key = point.key(stored.name)
     name = f"{store.url}/{key}"
     with ExitStack() as stack:
-        tally = streams.Tally(stack.enter_context(store.open(key)))
+        tally = streams.Tally(stack.enter_context(store.open(key)), watch)
         guarded = _Guarded(tally, stored, name)
         source: Readable = guarded
         if stored.encryption == "age":
@@ -153,14 +155,21 @@ def plain(store: Store, point: Point, stored: StoredObject, *, identity: str | N
         yield _Explaining(source, guarded)
 
 
-def copy_objects(source: Store, target: Store, point: Point, described: Manifest) -> list[str]:
+def copy_objects(
+    source: Store,
+    target: Store,
+    point: Point,
+    described: Manifest,
+    *,
+    watching: Callable[[StoredObject], Watch | None] = lambda _: None,
+) -> list[str]:
     """Copy a committed point's objects and read them again there. Returns problems, each naming its object.
 
-    The copy becomes a recovery point when its manifest is written.
+    The copy becomes a recovery point when its manifest is written. `watching` gives each object's watcher.
     """
     for each in described.objects:
         with source.open(point.key(each.name)) as file:
-            target.write(point.key(each.name), streams.Tally(file), expected_bytes=each.bytes)
+            target.write(point.key(each.name), streams.Tally(file, watching(each)), expected_bytes=each.bytes)
     return verify_objects(target, point, described)
 
 

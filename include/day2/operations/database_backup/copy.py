@@ -9,6 +9,7 @@ from typing import Any
 from day2.errors import StepFailed
 from day2.operations.database_backup.job import Job
 from day2.operations.database_backup.take import artefacts, commit
+from day2.operations.progress import Progress
 from day2.repository import points
 from day2.units import duration, size
 
@@ -25,7 +26,13 @@ def copy(job: Job, point_id: str) -> dict[str, Any]:
     copies, found, problems = [], [], []
     for place in job.copies:
         begun = time.monotonic()
-        bad = points.copy_objects(job.primary.store, place.store, point, described)
+        bad = points.copy_objects(
+            job.primary.store,
+            place.store,
+            point,
+            described,
+            watching=lambda each: Progress.of(f"{job.name}: copying {each.name}", each.bytes),
+        )
         problems += bad
         if bad:
             continue

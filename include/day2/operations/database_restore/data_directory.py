@@ -47,7 +47,7 @@ def into_folder(order: Order, path: Path, *, measures: dict[str, Any]) -> tuple[
     begun = time.monotonic()
     with _emptied_on_failure(folder):
         with order.origin.plain("base") as source:
-            restore.unpack(materialize.watched(order.origin, "base", source), folder.path, run_as=folder.run_as)
+            restore.unpack(source, folder.path, run_as=folder.run_as)
         settings, notes = materialize.settings(described, binaries)
         measures["notes"] = notes
         place.configure(folder, settings)

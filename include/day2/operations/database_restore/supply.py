@@ -75,12 +75,7 @@ def _stored(order: Order, target_major: int) -> Supply:
         with origin.plain("roles") as source:
             return materialize.read_all(source)
 
-    @contextmanager
-    def watched() -> Iterator[Readable]:
-        with archive() as source:
-            yield materialize.watched(origin, "dump", source)
-
-    return Supply(programs(order, target_major), order.content, archive, watched, roles)
+    return Supply(programs(order, target_major), order.content, archive, archive, roles)
 
 
 @contextmanager
