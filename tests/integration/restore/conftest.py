@@ -90,8 +90,11 @@ def empty(servers_folder: Path) -> Iterator[Running]:
 
 @pytest.fixture
 def target(shared: Running) -> Iterator[Callable[[str], Target]]:
-    """`target(name)` on the shared server, which has only the bystander again after the test."""
+    """`target(name)` on the shared server, which has only the bystander and its superuser again after the test."""
     yield lambda name: Target(maintenance(shared), name)
     for each in databases(shared) - OTHERS:
         with shared.connect() as connection:
             connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(each)))
+    with shared.connect() as connection:
+        for (role,) in connection.execute("select rolname from pg_roles where oid > 16383").fetchall():
+            connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))

@@ -145,7 +145,6 @@ def test_roles_that_are_there_keep_their_rights_and_passwords(kept, shared, targ
     with shared.connect() as connection:
         after = connection.execute("select rolpassword from pg_authid where rolname = 'postgres'").fetchone()
         assert after == before
-        clean_roles(connection, shared, NEW)
 
 
 def test_roles_are_made_without_login_unless_asked(kept, shared, target, scratch):
@@ -158,15 +157,6 @@ def test_roles_are_made_without_login_unless_asked(kept, shared, target, scratch
         may = connection.execute("select rolname, rolcanlogin, rolpassword from pg_authid where oid > 16383").fetchall()
         assert sorted(may) == [(OWNER, False, None), (READER, False, None)]
         assert f"{OWNER}, {READER}" in " ".join(measures["notes"])
-        clean_roles(connection, shared, NEW)
-
-
-def clean_roles(connection, server, name: str) -> None:
-    from psycopg import sql
-
-    connection.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
-    for role in (OWNER, READER):
-        connection.execute(sql.SQL("drop role {}").format(sql.Identifier(role)))
 
 
 def test_a_database_called_postgres_is_proven_like_any_other(kept, source, scratch, tmp_path):
@@ -191,8 +181,6 @@ def test_a_dump_goes_to_a_newer_server_and_never_to_an_older_one(
         measures = order.blank(ordered, target="orders", destination="new_database")
         destinations.new_database(ordered, target(NEW), measures=measures)
         assert (measures["differences"], measures["schema_equal"], measures["sequences_equal"]) == ([], True, True)
-        with shared.connect() as connection:
-            clean_roles(connection, shared, NEW)
         backwards = dataclasses.replace(target(NEW), server=maintenance(old))
         seen = preflight.inspect(kept.order("logical", scratch), destination="new_database", target=backwards)
         assert "same version or a newer one" in " ".join(seen.problems)
@@ -222,8 +210,6 @@ def test_what_a_killed_restore_left_is_dropped_by_the_next_one(kept, shared, tar
     measures = order.blank(ordered, target="orders", destination="new_database")
     destinations.new_database(ordered, target(NAME), measures=measures)
     assert databases(shared) == OTHERS | {NAME}
-    with shared.connect() as connection:
-        clean_roles(connection, shared, NAME)
 
 
 def ended(server) -> None:
