@@ -22,42 +22,52 @@ CHUNK = 1 << 20
 UNWIND_SECONDS = 10
 
 
-class Tally(io.RawIOBase):
-    """Counts and hashes what is read through it. `read(n)` gives n bytes unless the stream ends."""
+class Count(io.RawIOBase):
+    """Counts what is read through it. `read(n)` gives n bytes unless the stream ends."""
 
     def __init__(self, source: Readable, watch: Callable[[int], None] | None = None) -> None:
         self._source = source
-        self._hash = hashlib.sha256()
         self._watch = watch
         self.bytes = 0
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
 
     def readable(self) -> bool:
         return True
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or size < 0:
-            pieces = iter(lambda: self._some(CHUNK), b"")
-            return b"".join(pieces)
+            return b"".join(iter(lambda: self._some(CHUNK), b""))
         first = self._some(size)
         if len(first) == size or not first:
             return first
-        pieces_so_far = [first]
+        pieces = [first]
         missing = size - len(first)
         while missing and (piece := self._some(missing)):
-            pieces_so_far.append(piece)
+            pieces.append(piece)
             missing -= len(piece)
-        return b"".join(pieces_so_far)
+        return b"".join(pieces)
 
     def _some(self, size: int) -> bytes:
         data = self._source.read(size)
-        self._hash.update(data)
         self.bytes += len(data)
         if self._watch:
             self._watch(self.bytes)
+        return data
+
+
+class Tally(Count):
+    """Counts and hashes what is read through it."""
+
+    def __init__(self, source: Readable, watch: Callable[[int], None] | None = None) -> None:
+        super().__init__(source, watch)
+        self._hash = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        return self._hash.hexdigest()
+
+    def _some(self, size: int) -> bytes:
+        data = super()._some(size)
+        self._hash.update(data)
         return data
 
 

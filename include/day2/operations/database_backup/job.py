@@ -92,7 +92,7 @@ def store(job: Job, upload: Upload, source: Readable) -> StoredObject:
     Raises StepFailed if what the store holds afterwards has another size than what was sent.
     """
     name = upload.name + ".zst" + (".age" if job.recipients else "")
-    plain = streams.Tally(source)
+    plain = streams.Count(source)
     guess = upload.expected_bytes or 1
     progress = Progress(f"{job.name}: {name}", share=upload.share or (lambda: plain.bytes / guess))
     with ExitStack() as stack:
