@@ -127,6 +127,14 @@ def test_no_file_of_the_host_can_be_changed_from_a_container(service: str) -> No
     assert [each for each in mounts if not each.endswith(":ro")] == []
 
 
+def test_an_own_inventory_reaches_whoever_reads_it() -> None:
+    reading = SERVICES.keys() - {"postgres", "redis", "demo-source", "demo-s3"}
+    mounted = {
+        name for name in reading if any("/opt/airflow/inventory:ro" in each for each in SERVICES[name]["volumes"])
+    }
+    assert mounted == reading
+
+
 def test_the_worker_knows_neither_airflows_database_nor_its_keys() -> None:
     named = environment("worker")
     text = " ".join(named.values())
@@ -177,8 +185,9 @@ def test_the_image_holds_the_airflow_it_is_made_from() -> None:
     assert f"apache-airflow=={version[1]} " in (PROJECT / "compose/requirements.txt").read_text()
 
 
-def test_compose_accepts_the_file(generated: Path) -> None:
-    done = compose(generated, "--profile", "demo", "config", "--quiet")
+@pytest.mark.parametrize("more", [(), ("--file", PROJECT / "compose/develop.yaml")])
+def test_compose_accepts_the_file(generated: Path, more: tuple[Any, ...]) -> None:
+    done = compose(generated, *more, "--profile", "demo", "config", "--quiet")
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -189,7 +198,7 @@ def test_compose_names_what_is_missing(tmp_path: Path) -> None:
     assert "run make compose-env first" in done.stderr
 
 
-def compose(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def compose(folder: Path, *arguments: Any) -> subprocess.CompletedProcess[str]:
     """`docker compose` with the variables of that folder only. Needs the client, but no engine."""
     program = shutil.which("docker")
     if not program or subprocess.run((program, "compose", "version"), capture_output=True, check=False).returncode:
