@@ -25,6 +25,8 @@ SESSION = {
     "lc_monetary": "C",
     "xmlbinary": "base64",
     "statement_timeout": "0",
+    # As long as pg_dump waits for a table that somebody else has locked.
+    "lock_timeout": "60s",
     "idle_in_transaction_session_timeout": "0",
     "search_path": "",
     # A row hidden by a policy must be an error, not a smaller table.
@@ -64,6 +66,13 @@ class Server:
             raise self._cannot_connect(error) from error
         try:
             yield connection
+        except psycopg.errors.LockNotAvailable as error:
+            raise Unavailable(
+                f"{self.label}: somebody else holds a lock: {str(error).strip()}",
+                left="the server rolled the open transaction back",
+                next_step="find the session that holds it in pg_locks, or wait; the task retries by itself",
+                runbook="A table is locked",
+            ) from error
         except psycopg.OperationalError as error:
             raise Unavailable(
                 f"the connection to {self.label} broke: {str(error).strip()}",

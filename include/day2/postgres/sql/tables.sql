@@ -1,7 +1,6 @@
 -- A row per table with rows of its own (leaf partitions, no foreign tables, nothing an extension owns).
--- Privilege: none to list; `readable` says whether our role may read it.
+-- Takes no lock on any of them. Privilege: none to list; `readable` says whether our role may read it.
 select n.nspname as schema_name, c.relname as name, c.relpersistence = 'u' as unlogged,
-       pg_table_size(c.oid) as bytes,
        has_schema_privilege(n.oid, 'USAGE') and has_table_privilege(c.oid, 'SELECT') as readable,
        c.relrowsecurity as row_security, c.relispartition as partition
 from pg_class c
