@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import typer
 
-from bench import copies, docs, machine, parsing, results, servers, tables
+from bench import copies, docs, machine, orchestration, parsing, results, servers, tables
+from bench.copies import Chosen
 from bench.measure import Comparison
 from bench.servers import Bench
 from day2.errors import Day2Error
@@ -19,42 +20,38 @@ app = typer.Typer(
 )
 SCALE = typer.Option(1.0, min=0.01, help="of the 3+ GB database; less for a smoke run")
 REPEAT = typer.Option(3, min=1, help="runs of each side; the median counts")
-COPIES: dict[str, tuple[str, Callable[[Bench, int], Iterable[Comparison]]]] = {
+TARGETS = typer.Option("1,10,50,100", help="databases in each run of the DAG")
+COPIES: dict[str, tuple[str, Callable[[Bench, Chosen], Iterable[Comparison]]]] = {
     "act": ("The act step's transfer against the bare tool", copies.acts),
     "proof": ("The whole back_up against its own transfer", copies.whole_acts),
     "restore": ("The restore's transfer against the bare tool", copies.restores),
 }
 
 
-@dataclass(frozen=True)
-class Chosen:
-    scale: float
-    repeat: int
-
-
 @app.callback(invoke_without_command=True)
-def everything(
-    context: typer.Context, scale: float = SCALE, repeat: int = REPEAT, targets: str = typer.Option("1,10,50,100")
-) -> None:
+def everything(context: typer.Context, scale: float = SCALE, repeat: int = REPEAT, targets: str = TARGETS) -> None:
     """All parts, one after the other."""
     context.obj = Chosen(scale, repeat)
     if context.invoked_subcommand is None:
-        transfer(context, [*COPIES])
+        transfer(context, [*COPIES], "")
         parse(context)
         dag(context, targets)
 
 
 @app.command()
-def transfer(context: typer.Context, parts: list[str] = typer.Argument(None, help=f"of {', '.join(COPIES)}")) -> None:
+def transfer(
+    context: typer.Context,
+    parts: list[str] = typer.Argument(None, help=f"of {', '.join(COPIES)}"),
+    only: str = typer.Option("", help="those with this in their name"),
+) -> None:
     """Backup and restore of one database, side by side with the bare tools."""
-    chosen: Chosen = context.obj
+    chosen: Chosen = replace(context.obj, only=only)
     with servers.running(chosen.scale) as bench:
         for part in parts or COPIES:
             title, compare = COPIES[part]
-            load, rows = machine.load(), []
-            for each in compare(bench, chosen.repeat):
-                rows.append(tables.row(each))
-                results.save(part, rows, scale=chosen.scale, load=load)
+            rows: list[dict[str, Any]] = []
+            for each in compare(bench, chosen):
+                rows = results.save(part, tables.row(each), scale=chosen.scale)
             console.print(tables.compared(title, rows).rich())
     _say_load()
 
@@ -62,8 +59,9 @@ def transfer(context: typer.Context, parts: list[str] = typer.Argument(None, hel
 @app.command()
 def parse(context: typer.Context) -> None:
     """DAG files with 50 environments × 20 targets."""
-    load, rows = machine.load(), parsing.parses()
-    results.save("parse", rows, scale=context.obj.scale, load=load)
+    rows = parsing.parses()
+    for each in rows:
+        results.save("parse", each, scale=context.obj.scale)
     console.print(parsing.grid(rows).rich())
     _say_load()
 
@@ -71,13 +69,10 @@ def parse(context: typer.Context) -> None:
 @app.command()
 def dag(context: typer.Context, targets: str = typer.Argument("1,10,50,100")) -> None:
     """What a whole DAG run costs beside its act and its checks, for so many targets each."""
-    from bench import orchestration
-
     counts = [int(each) for each in targets.split(",")]
-    load, rows = machine.load(), list[dict[str, Any]]()
+    rows: list[dict[str, Any]] = []
     for each in orchestration.runs(counts):
-        rows.append(each)
-        results.save("dag", rows, scale=context.obj.scale, load=load)
+        rows = results.save("dag", each, scale=context.obj.scale)
     console.print(orchestration.grid(rows).rich())
     _say_load()
 

@@ -12,6 +12,7 @@ from lab.places import CHECKOUT
 
 PAGE = CHECKOUT / "docs" / "bench.md"
 BEGIN, END = "<!-- figures of {part}: begin -->", "<!-- figures of {part}: end -->"
+SYSTEM = ("processor", "memory", "system")
 GRIDS: dict[str, Callable[[list[dict[str, Any]]], Grid]] = {
     "act": lambda rows: tables.compared("", rows),
     "proof": lambda rows: tables.compared("", rows),
@@ -31,13 +32,11 @@ def write(found: dict[str, dict[str, Any]], page: Path = PAGE) -> Path:
 
 
 def _when(made: dict[str, Any]) -> str:
-    before, after = made["load"]
+    loads = [each for row in made["rows"] for each in row["load"]]
     described = made["machine"]
-    programs = ", ".join(
-        f"{name} {number}" for name, number in described.items() if name not in ("processor", "memory", "system")
-    )
-    where = f"{described['processor']}, {described['memory']}, {described['system']}; {programs}"
-    return f"{made['at'][:10]}, load average {before} before and {after} after, on {where}."
+    programs = ", ".join(f"{name} {number}" for name, number in described.items() if name not in SYSTEM)
+    where = ", ".join(described[name] for name in SYSTEM)
+    return f"{made['at'][:10]}, load average {min(loads)} to {max(loads)}, on {where}; {programs}."
 
 
 def _replaced(text: str, part: str, figures: str) -> str:

@@ -21,6 +21,8 @@ from typing import Protocol
 
 import psutil
 
+from bench import machine
+
 EVERY_SECONDS = 0.1
 
 
@@ -56,13 +58,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Our runs and the bare tool's, taken in turns. `goal` bounds both ratios; None where there is no goal."""
+    """Our runs and the bare tool's, taken in turns. `goal` bounds both ratios; None where there is no goal.
+
+    `load` is the machine's load average before and after.
+    """
 
     name: str
     bare_command: str
     goal: float | None
     ours: tuple[Sample, ...]
     bare: tuple[Sample, ...]
+    load: tuple[float, float]
 
     @property
     def wall_ratio(self) -> float:
@@ -74,16 +80,19 @@ class Comparison:
 
 
 def compare(
-    name: str, sides: tuple[Work, Work], *, repeat: int, goal: float | None, servers: Sequence[int]
+    name: str, works: tuple[Work, Work], *, repeat: int, goal: float | None, servers: Sequence[int]
 ) -> Comparison:
     """Run both in turns, the order changing each round so that neither profits from the other's cache."""
-    ours, bare = sides
+    ours, bare = works
+    load = machine.load()
     samples: dict[bool, list[Sample]] = {False: [], True: []}
     for number in range(repeat):
         for work in (ours, bare) if number % 2 else (bare, ours):
             samples[work.bare].append(measured(work, servers=servers))
     command = getattr(bare, "command", "")
-    return Comparison(name, command, goal, ours=tuple(samples[False]), bare=tuple(samples[True]))
+    return Comparison(
+        name, command, goal, ours=tuple(samples[False]), bare=tuple(samples[True]), load=(load, machine.load())
+    )
 
 
 def measured(work: Work, *, servers: Sequence[int]) -> Sample:

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from bench import machine
 from bench.fleets import write_environment
 from bench.tables import Grid
 from lab.places import CHECKOUT
@@ -24,6 +25,7 @@ ENVIRONMENTS, TARGETS, GOAL = 50, 20, 1.0
 
 def parses(environments: int = ENVIRONMENTS, targets: int = TARGETS) -> list[dict[str, Any]]:
     """One row a DAG file: the first parse, and the median of the later ones."""
+    load = machine.load()
     with tempfile.TemporaryDirectory(prefix="day2-bench-") as folder, timed("DAG files"):
         home = Path(folder)
         for number in range(environments):
@@ -40,7 +42,7 @@ def parses(environments: int = ENVIRONMENTS, targets: int = TARGETS) -> list[dic
         if done.returncode:
             raise RuntimeError(f"parsing failed: {done.stderr[-3000:]}")
         rows: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-        return rows
+        return [each | {"load": [load, machine.load()]} for each in rows]
 
 
 def grid(rows: list[dict[str, Any]]) -> Grid:

@@ -10,24 +10,31 @@ from typing import Any
 from bench import machine
 
 FOLDER = Path(__file__).parent / "results"
+NAMED_BY = {"act": "name", "proof": "name", "restore": "name", "dag": "targets", "parse": "file"}
 PROGRAMS = ("pg_basebackup", "pg_dump", "zstd", "age", "tar", "aws")
 
 
-def save(part: str, rows: list[dict[str, Any]], *, scale: float, load: float, folder: Path = FOLDER) -> Path:
-    """Write a part's rows into today's file; a reduced scale has a file of its own."""
+def save(part: str, row: dict[str, Any], *, scale: float, folder: Path = FOLDER) -> list[dict[str, Any]]:
+    """Write a row into today's file, in the place of an earlier one of its name; returns the part's rows.
+
+    A reduced scale has a file of its own.
+    """
     folder.mkdir(exist_ok=True)
     suffix = "" if scale == 1 else f"-scale-{scale:g}"
     path = folder / f"{datetime.now(UTC):%Y-%m-%d}{suffix}.json"
     content = json.loads(path.read_text()) if path.exists() else {}
+    name = NAMED_BY[part]
+    known = content.get(part, {}).get("rows", [])
+    rows = {each[name]: each for each in (*known, row)}
     content[part] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "scale": scale,
-        "load": [load, machine.load()],
         "machine": machine.describe(PROGRAMS),
-        "rows": rows,
+        "rows": sorted(rows.values(), key=lambda each: each[name]) if part == "dag" else list(rows.values()),
     }
     path.write_text(json.dumps(content, indent=2) + "\n")
-    return path
+    found: list[dict[str, Any]] = content[part]["rows"]
+    return found
 
 
 def newest(folder: Path = FOLDER) -> dict[str, dict[str, Any]]:

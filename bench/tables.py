@@ -44,6 +44,7 @@ def row(compared: Comparison) -> dict[str, Any]:
         "cpu": [median(compared.ours, "cpu"), median(compared.bare, "cpu"), compared.cpu_ratio],
         "peak_pss": [max(each.peak_pss for each in side) for side in (compared.ours, compared.bare)],
         "bytes": compared.ours[-1].bytes,
+        "load": compared.load,
         "ours": [asdict(each) for each in compared.ours],
         "bare": [asdict(each) for each in compared.bare],
     }
