@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from day2.errors import StepFailed
 from day2.postgres import dump, fingerprint
+from day2.postgres.binaries import Binaries
 from day2.postgres.content import DatabaseContent, Table
 from day2.postgres.content import Sequence as SequenceValue
 from day2.postgres.scratch import Scratch, stop
@@ -129,11 +130,10 @@ def sequence_differences(expected: Sequence[SequenceValue], restored: Sequence[S
 LOGGED_AHEAD = 32
 
 
-def read(made: Scratch, database: str) -> DatabaseContent:
-    """What one restored database holds, read as the source was."""
-    server = made.server(database)
+def read(binaries: Binaries, server: Server) -> DatabaseContent:
+    """What a database holds, read as the source was: in one snapshot, with the same settings."""
     with fingerprint.snapshot(server) as (session, snapshot):
-        schema = dump.schema_sha256(made.binaries, server, snapshot=snapshot)
+        schema = dump.schema_sha256(binaries, server, snapshot=snapshot)
         return fingerprint.content(session, schema_sha256=schema)
 
 

@@ -65,7 +65,9 @@ def restore_test(job: Job, point_id: str, *, identity: str | None, measures: dic
 
 def examine(made: Scratch, described: Manifest, measures: dict[str, Any]) -> None:
     """Compare, then look for damage: comparing first, because amcheck installs itself in the copy."""
-    comparisons = [inspection.compare(each, inspection.read(made, each.name)) for each in described.databases]
+    comparisons = [
+        inspection.compare(each, inspection.read(made.binaries, made.server(each.name))) for each in described.databases
+    ]
     measures |= summary(comparisons)
     missing = inspection.roles_missing(made.server(), described.roles)
     measures["roles_equal"] = not missing

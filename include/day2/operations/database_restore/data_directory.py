@@ -123,7 +123,7 @@ def _differences(order: Order, folder: Folder) -> list[str]:
 
 def _examine(order: Order, folder: Folder, *, measures: dict[str, Any]) -> list[TableComparison]:
     described = order.origin.described
-    read = [(each, proof.read(folder.binaries, folder.server(each.name))) for each in described.databases]
+    read = [(each, inspection.read(folder.binaries, folder.server(each.name))) for each in described.databases]
     tables = proof.compare(read, measures=measures)
     more = _differences(order, folder)
     for line in more:

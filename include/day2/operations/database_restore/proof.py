@@ -8,21 +8,13 @@ from typing import Any
 
 from day2.errors import StepFailed
 from day2.operations.database_backup import prove
-from day2.postgres import dump, fingerprint, inspection
-from day2.postgres.binaries import Binaries
+from day2.postgres import inspection
 from day2.postgres.content import DatabaseContent
 from day2.postgres.inspection import TableComparison
 from day2.postgres.server import Server, rows
 
 log = logging.getLogger("day2")
 SHOWN = 5
-
-
-def read(binaries: Binaries, server: Server) -> DatabaseContent:
-    """What a database holds, read as the source was: in one snapshot, with the same settings."""
-    with fingerprint.snapshot(server) as (session, snapshot):
-        definitions = dump.schema_sha256(binaries, server, snapshot=snapshot)
-        return fingerprint.content(session, schema_sha256=definitions)
 
 
 def compare(

@@ -20,7 +20,7 @@ from day2.operations.database_restore import archive, proof, roles
 from day2.operations.database_restore.order import Order
 from day2.operations.database_restore.supply import Supply, supply
 from day2.operations.database_restore.telling import explained
-from day2.postgres import restore
+from day2.postgres import inspection, restore
 from day2.postgres.inspection import TableComparison
 from day2.postgres.server import Server, rows
 from day2.units import duration
@@ -116,7 +116,7 @@ def _made(server: Server, name: str, *, create: bytes, stamp: str) -> Iterator[N
 
 
 def _prove(supplied: Supply, server: Server, *, measures: dict[str, Any]) -> list[TableComparison]:
-    tables = proof.compare([(supplied.expected, proof.read(supplied.binaries, server))], measures=measures)
+    tables = proof.compare([(supplied.expected, inspection.read(supplied.binaries, server))], measures=measures)
     if supplied.objects is not None:
         proof.compare_objects(supplied.objects, proof.objects(server), measures=measures)
     proof.require_equal(measures, server.label, left=UNTOUCHED)

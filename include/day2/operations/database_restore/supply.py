@@ -13,7 +13,7 @@ from day2.operations import materialize
 from day2.operations.database_restore import proof
 from day2.operations.database_restore.archive import Archive
 from day2.operations.database_restore.order import Order
-from day2.postgres import dump, fingerprint
+from day2.postgres import dump, fingerprint, inspection
 from day2.postgres.binaries import Binaries, for_server
 from day2.postgres.content import DatabaseContent
 from day2.postgres.programs import running
@@ -87,11 +87,11 @@ def _from_scratch(order: Order, target_major: int, measures: dict[str, Any]) -> 
         made, name = restored.made, described.dbname
         log.info("%s: comparing the copy in the scratch server with the manifest", described.database)
         first: dict[str, Any] = {}
-        proof.compare([(order.content, proof.read(made.binaries, made.server(name)))], measures=first)
+        proof.compare([(order.content, inspection.read(made.binaries, made.server(name)))], measures=first)
         proof.require_equal(first, described.database, left="nothing was restored to the target")
         definitions = _definitions(binaries, made, name)
         same = described.source.version_num // 10_000 == target_major
-        expected = proof.read(binaries, made.server(name)).model_copy(update={"schema_pinned": same})
+        expected = inspection.read(binaries, made.server(name)).model_copy(update={"schema_pinned": same})
         yield Supply(
             binaries=binaries,
             expected=expected,
