@@ -92,17 +92,25 @@ def server_binaries(places: Places) -> Binaries:
         )
     system = [each for each in having if each.folder.is_relative_to("/usr")]
     chosen = (system or having)[0]
-    if _can(places.run_as, str(chosen.folder / "postgres"), "--version"):
+    folder = executable_folder(chosen, places.servers, places.run_as)
+    if folder == chosen.folder:
         return chosen
-    copy = places.servers / f"postgresql-{chosen.version[0]}.{chosen.version[1]}"
+    os.environ["DAY2_PG_BIN"] = str(folder)
+    binaries.installed.cache_clear()
+    return binaries.installed()[0]
+
+
+def executable_folder(chosen: Binaries, beside: Path, run_as: RunAs) -> Path:
+    """The folder of these programs; a copy of it in `beside`, if the servers' user cannot execute them."""
+    if _can(run_as, str(chosen.folder / "postgres"), "--version"):
+        return chosen.folder
+    copy = beside / f"postgresql-{chosen.version[0]}.{chosen.version[1]}"
     if not copy.exists():
         say(f"  copying PostgreSQL to {copy}: the servers' user cannot execute it in {chosen.folder}")
         partial = copy.with_suffix(f".part-{os.getpid()}")
         shutil.copytree(chosen.folder.parent, partial, symlinks=True)
         partial.rename(copy)
-    os.environ["DAY2_PG_BIN"] = str(copy / "bin")
-    binaries.installed.cache_clear()
-    return binaries.installed()[0]
+    return copy / "bin"
 
 
 def outside_folder(state: Path) -> Path:

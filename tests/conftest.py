@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
+
+from day2.postgres import binaries
+from lab.places import executable_folder, server_user
+from lab.postgres import reachable_temporary_folder
 
 pytest_plugins = ["tests.booted"]
 
@@ -17,3 +23,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.relative_to(TESTS).parts[0]
         if folder in MARKED:
             item.add_marker(folder)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Root's servers run as another user, who cannot execute programs in a private clone: they get a copy."""
+    if os.geteuid() != 0:
+        return
+    run_as = server_user()
+    installed = [each for each in binaries.installed() if each.has_server]
+    beside = reachable_temporary_folder(run_as)
+    config.add_cleanup(lambda: shutil.rmtree(beside))
+    folders = [executable_folder(each, beside, run_as) for each in installed]
+    if folders != [each.folder for each in installed]:
+        os.environ["DAY2_PG_BIN"] = os.pathsep.join(map(str, folders))
+        binaries.installed.cache_clear()
