@@ -13,10 +13,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --no-dep
 LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-version 3.11 --generate-hashes --no-strip-extras
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up down status clean test lint fix bench lock
+.PHONY: help demo up down status clean test lint fix bench lock compose-env compose-smoke
 
 help: ## list these commands
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 demo: .venv/run.stamp ## boot the lab and Airflow, back up the demo's databases for real, show the result
 	@$(BIN)/python -m lab demo
@@ -51,8 +51,15 @@ fix: .venv/dev.stamp ## let ruff correct what it can
 bench: .venv/dev.stamp ## measure ourselves against the bare tools
 	@$(BIN)/python -m bench
 
+compose-env: .venv/run.stamp ## write .env and the connections for docker compose
+	@$(BIN)/python compose/generate_env.py
+
+compose-smoke: .venv/run.stamp ## one backup through the running compose stack
+	@$(BIN)/python compose/smoke.py
+
 lock: ## resolve requirements*.in anew, with hashes (needs uv)
 	$(LOCK) requirements.in --output-file requirements.txt
+	$(LOCK) compose/requirements.in --constraint requirements.txt --output-file compose/requirements.txt
 	$(LOCK) lab/requirements.in --output-file lab/requirements.txt
 	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
 

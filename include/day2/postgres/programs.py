@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from day2.errors import StepFailed, Unavailable
 from day2.postgres.binaries import RunAs
+from day2.postgres.server import INHERITED
 
 log = logging.getLogger("day2")
 TAIL_LINES = 6
@@ -101,6 +102,7 @@ def running(
             bufsize=0,
             pipesize=PIPE_BYTES,
             cwd="/",
+            pass_fds=inherited(env),
             **(run_as or {}),
         )
         try:
@@ -123,6 +125,12 @@ def run(command: Sequence[str], *, env: Mapping[str, str], run_as: RunAs | None 
     with running(command, env=env, run_as=run_as) as program:
         output = b"".join(iter(lambda: program.read(1 << 20), b""))
     return output.decode(errors="replace")
+
+
+def inherited(env: Mapping[str, str]) -> tuple[int, ...]:
+    """The open password file that `Server.environment` names, if the environment is one of those."""
+    named = env.get("PGPASSFILE", "")
+    return (int(named.removeprefix(INHERITED)),) if named.startswith(INHERITED) else ()
 
 
 def _close(pipe: IO[bytes]) -> None:

@@ -33,6 +33,8 @@ SESSION = {
     "row_security": "off",
 }
 CONNECT_TIMEOUT = 10
+# Our open files by number, under the name that a program which inherits them gives them.
+INHERITED = "/proc/self/fd/"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,8 @@ class Server:
     def environment(self) -> Iterator[dict[str, str]]:
         """Environment for PostgreSQL's own programs: the password is in a private file, not in it.
 
-        The file is in memory and ends with this process, also if that is killed.
+        The file is in memory and ends with this process, also if that is killed. A program must inherit it
+        (`programs.running` sees to that): Airflow shuts a task's /proc, even to the task's own user.
         """
         with os.fdopen(os.memfd_create("day2-pgpass"), "w") as file:
             os.fchmod(file.fileno(), 0o600)
@@ -104,7 +107,7 @@ class Server:
                     "PGPORT": str(self.port),
                     "PGUSER": self.user,
                     "PGDATABASE": self.dbname,
-                    "PGPASSFILE": f"/proc/{os.getpid()}/fd/{file.fileno()}",
+                    "PGPASSFILE": f"{INHERITED}{file.fileno()}",
                     "PGCONNECT_TIMEOUT": str(CONNECT_TIMEOUT),
                     "PGAPPNAME": "day2",
                     "LC_ALL": "C",

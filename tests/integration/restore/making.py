@@ -14,6 +14,7 @@ from day2.operations.database_backup import take
 from day2.operations.database_backup.job import Job, Place
 from day2.postgres import binaries, dump
 from day2.postgres.binaries import Binaries
+from day2.postgres.programs import inherited
 from day2.postgres.server import Server
 from day2.repository.store import Store
 from lab.files import own_folder
@@ -106,7 +107,7 @@ def dumped(server: Server, name: str, *more: str, with_: Binaries = INSTALLED[0]
     """What pg_dump writes of a database, without what differs from run to run."""
     command = [with_["pg_dump"], "--no-password", dump.dbname(server.at(name)), *more]
     with server.environment() as env:
-        done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env=env, pass_fds=inherited(env), capture_output=True, text=True, check=True)
     return plain(done.stdout)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from day2.postgres import binaries
+from day2.postgres.programs import inherited
 from day2.postgres.server import Server
 from day2.repository.s3 import S3Store
 from lab.postgres import reachable_temporary_folder
@@ -41,7 +42,8 @@ def run(name: str, folder: Path, *, run_as=None, **variables: str) -> str:
     path = f"{INSTALLED[0].folder}:{os.environ['PATH']}"
     env = {"PATH": path, "LC_ALL": "C.UTF-8", "HOME": os.environ["HOME"], **variables}
     command = ["bash", "-c", script]
-    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, **(run_as or {}))
+    more = {"pass_fds": inherited(env)} | (run_as or {})
+    done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, **more)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     return done.stdout
 

@@ -68,7 +68,7 @@ def examine(made: Scratch, described: Manifest, measures: dict[str, Any]) -> Non
     comparisons = [
         inspection.compare(each, inspection.read(made.binaries, made.server(each.name))) for each in described.databases
     ]
-    measures |= summary(comparisons)
+    measures |= summary(comparisons, dbname=described.dbname)
     missing = inspection.roles_missing(made.server(), described.roles)
     measures["roles_equal"] = not missing
     measures["watermark_expected"] = described.watermark is not None
@@ -94,8 +94,11 @@ def examine(made: Scratch, described: Manifest, measures: dict[str, Any]) -> Non
     )  # fmt: skip
 
 
-def summary(comparisons: list[Comparison]) -> dict[str, Any]:
-    """Numbers for the suite, and the table rows for its second frame. Pure."""
+def summary(comparisons: list[Comparison], *, dbname: str) -> dict[str, Any]:
+    """Numbers for the suite, and the table rows for its second frame. Pure.
+
+    A physical copy has the server's other databases too: their tables carry the database's name.
+    """
     tables = [table for each in comparisons for table in each.tables]
     pinned = [table for table in tables if table.pinned]
     differences = [f"{each.database}: {line}" for each in comparisons for line in each.differences]
@@ -109,7 +112,12 @@ def summary(comparisons: list[Comparison]) -> dict[str, Any]:
         "sequences_equal": all(each.sequences_equal for each in comparisons),
         "differences": differences[:MOST_DIFFERENCES],
         "differences_total": len(differences),
-        "tables": [asdict(table) | {"equal": table.equal} for table in tables],
+        "tables": [
+            asdict(table)
+            | {"equal": table.equal, "table": ("" if each.database == dbname else f"{each.database}: ") + table.table}
+            for each in comparisons
+            for table in each.tables
+        ],
     }
 
 

@@ -22,7 +22,7 @@ def compare(
 ) -> list[TableComparison]:
     """Compare (expected, restored) databases, fill the measures, return the tables one by one."""
     found = [inspection.compare(expected, restored) for expected, restored in pairs]
-    numbers = prove.summary(found)
+    numbers = prove.summary(found, dbname=found[0].database)
     numbers.pop("tables")
     measures |= numbers
     for line in measures["differences"]:
