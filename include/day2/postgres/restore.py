@@ -74,8 +74,3 @@ def feed(command: Sequence[str], source: Readable, *, env: dict[str, str], run_a
 def _forms(name: str) -> tuple[str, str]:
     quoted = name.replace('"', '""')
     return name, f'"{quoted}"'
-
-
-def missing_locale(error: StepFailed) -> bool:
-    """Whether a restore failed because this machine lacks the database's locale."""
-    return "invalid locale name" in error.happened or "invalid LC_" in error.happened
