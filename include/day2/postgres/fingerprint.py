@@ -7,7 +7,7 @@ accidents, not an attacker. Row text depends on settings; `server.SESSION` pins 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -166,8 +166,3 @@ def _large_objects(connection: psycopg.Connection[Any]) -> Table | None:
     ).fetchone()
     count, total = row if row else (0, "0")
     return Table(schema_name="", name=LARGE_OBJECTS, rows=count, fingerprint=total)
-
-
-def unread(tables: Iterable[Table]) -> list[str]:
-    """Tables that were not fingerprinted, with the reason."""
-    return [f"{each.label}: {each.reason}" for each in tables if not each.pinned]

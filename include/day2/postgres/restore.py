@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from day2.errors import StepFailed
 from day2.postgres import dump
 from day2.postgres.binaries import Binaries, RunAs
 from day2.postgres.programs import running
