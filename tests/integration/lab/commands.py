@@ -31,9 +31,15 @@ class Lab:
     def start(self, *command: str) -> subprocess.Popen[str]:
         env = {**os.environ, "PYTHONPATH": f"{self.checkout}/include:{self.checkout}", **self.env}
         env["DAY2_STATE"] = str(self.state)
-        pipe = subprocess.PIPE
         return subprocess.Popen(
-            (*self.python, "-m", "lab", *command), env=env, cwd="/", text=True, stdout=pipe, stderr=pipe
+            (*self.python, "-m", "lab", *command),
+            env=env,
+            cwd="/",
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # As from a terminal: what runs in the background of a shell inherits an ignored Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
 
     def run(self, *command: str) -> str:

@@ -22,7 +22,7 @@ def private_checkout(tmp_path: Path) -> Path:
     """A copy of the checkout that nobody but us may enter, as `git clone` in `mktemp -d` makes it."""
     folder = tmp_path / "private"
     folder.mkdir(mode=0o700)
-    for name in ("include", "lab", "dags", "plugins"):
+    for name in ("include", "lab", "dags"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
