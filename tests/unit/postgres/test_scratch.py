@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import psutil
@@ -60,7 +61,8 @@ def test_a_server_still_running_in_a_dead_runs_folder_is_stopped(tmp_path, left_
     folder = left_by("running", {"pid": 2**22 - 3, "born": 1.0, "run": "r"})
     program = folder / "postgres"
     shutil.copy("/bin/sleep", program)
-    server = subprocess.Popen((program, "60"))
+    # As a postmaster does: what runs in the background of a shell inherits an ignored SIGQUIT.
+    server = subprocess.Popen((program, "60"), preexec_fn=lambda: signal.signal(signal.SIGQUIT, signal.SIG_DFL))
     (folder / "data" / "postmaster.pid").write_text(pid_file.format(pid=server.pid))
     try:
         assert len(scratch.sweep(tmp_path)) == 1
