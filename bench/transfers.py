@@ -12,6 +12,7 @@ from typing import Literal
 from bench.servers import BUCKET, Bench
 from day2.inventory.model import BackupPolicy, Database, Repository
 from day2.operations.database_backup.job import Job, Place, Upload, store
+from day2.postgres.programs import inherited
 from day2.repository.manifest import StoredObject
 
 Engine = Literal["physical", "logical"]
@@ -163,7 +164,8 @@ def credentials(bench: Bench) -> dict[str, str]:
 
 def shell(command: str, env: dict[str, str]) -> None:
     """Run a pipeline; any part that fails fails it. Raises CalledProcessError."""
-    subprocess.run(["bash", "-c", f"set -euo pipefail; {command}"], env=env, check=True, stdin=subprocess.DEVNULL)
+    whole = f"set -euo pipefail; {command}"
+    subprocess.run(["bash", "-c", whole], env=env, check=True, stdin=subprocess.DEVNULL, pass_fds=inherited(env))
 
 
 def stored_bytes(bench: Bench, where: Where, prefix: str) -> int:
