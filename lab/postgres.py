@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
 import psycopg
 from psycopg.conninfo import make_conninfo
 
@@ -105,6 +106,7 @@ class Server:
         if not is_free(self.port):
             raise StepFailed(f"port {self.port} is in use by another program", target=self.name)
         self._configure()
+        wait_until(self._is_free_of_the_dead, self.name, seconds=seconds)
         command = (self.binaries["postgres"], "-D", str(self.data), "-p", str(self.port))
         env = {"PATH": os.defpath, "LC_ALL": "C.UTF-8"}
         self.processes.start(self.name, command, env=env, run_as=self.run_as)
@@ -131,6 +133,24 @@ class Server:
     def connect(self, dbname: str = "postgres", **more: Any) -> psycopg.Connection[Any]:
         """A session in autocommit mode, as the superuser unless said otherwise."""
         return psycopg.connect(self.conninfo(dbname, **more), autocommit=True)
+
+    def _is_free_of_the_dead(self) -> bool:
+        """Whether a killed postmaster's lock is out of the way.
+
+        Where nobody reaps orphans it stays a zombie, which PostgreSQL takes for a running postmaster. Its
+        lock file is removed here, but only after the last of its children, who may still write, has gone.
+        """
+        lock = self.data / "postmaster.pid"
+        try:
+            pid = int(lock.read_text(encoding="utf-8").split("\n")[0])
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                return True
+        except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+            return True
+        if any(each.info["cwd"] == str(self.data) for each in psutil.process_iter(["cwd"])):
+            return False
+        lock.unlink(missing_ok=True)
+        return True
 
     def _accepts(self) -> bool:
         self.processes.require(self.name)

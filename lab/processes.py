@@ -12,12 +12,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from day2.errors import StepFailed, Unavailable
 from day2.postgres.binaries import RunAs
+from day2.postgres.programs import still_running
 
 # Shell, because it can record itself and then become the program: same pid, same start time.
 RECORD_THEN_EXEC = 'read -r line </proc/$$/stat && echo "$line" >&0 && exec "$@" </dev/null'
@@ -103,12 +105,12 @@ class Processes:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]
         process.send_signal(by)
-        _, stubborn = psutil.wait_procs(family[:1], timeout=grace)
-        _, left = psutil.wait_procs(family[1:], timeout=0 if stubborn or by == signal.SIGKILL else 2)
+        stubborn = still_running(family[:1], seconds=grace)
+        left = still_running(family[1:], seconds=0 if stubborn or by == signal.SIGKILL else 2)
         for each in (*stubborn, *left):
-            if each.is_running():
+            with suppress(psutil.NoSuchProcess):
                 each.kill()
-        psutil.wait_procs([*stubborn, *left], timeout=5)
+        still_running([*stubborn, *left], seconds=5)
         self._forget(name)
         return True
 

@@ -6,13 +6,17 @@ import logging
 import shlex
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from day2.errors import StepFailed, Unavailable
 from day2.postgres.binaries import RunAs
 from day2.postgres.server import INHERITED
+
+if TYPE_CHECKING:
+    import psutil
 
 log = logging.getLogger("day2")
 TAIL_LINES = 6
@@ -138,3 +142,22 @@ def _close(pipe: IO[bytes]) -> None:
         pipe.close()
     except BrokenPipeError:
         return  # the program ended first: nobody is left to read what was buffered
+
+
+def still_running(processes: Sequence[psutil.Process], *, seconds: float) -> list[psutil.Process]:
+    """Wait up to `seconds` for processes to end, also other people's children; returns those that did not.
+
+    A zombie has ended: in some containers nobody ever collects the dead.
+    """
+    import psutil
+
+    def runs(process: psutil.Process) -> bool:
+        try:
+            return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return False
+
+    deadline = time.monotonic() + seconds
+    while (left := [each for each in processes if runs(each)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left

@@ -23,6 +23,7 @@ from typing import Any
 
 from day2.errors import StepFailed
 from day2.postgres.binaries import Binaries, RunAs, unprivileged
+from day2.postgres.programs import still_running
 from day2.postgres.server import Server
 
 log = logging.getLogger("day2")
@@ -220,11 +221,10 @@ def _remove_folder(folder: Path) -> None:
     for each in ours:
         with suppress(psutil.NoSuchProcess):
             each.send_signal(signal.SIGQUIT)  # an immediate shutdown: the files go anyway
-    _, stubborn = psutil.wait_procs(ours, timeout=STOP_SECONDS)
-    for each in stubborn:
+    for each in (stubborn := still_running(ours, seconds=STOP_SECONDS)):
         with suppress(psutil.NoSuchProcess):
             each.kill()
-    psutil.wait_procs(stubborn, timeout=STOP_SECONDS)
+    still_running(stubborn, seconds=STOP_SECONDS)
     shutil.rmtree(folder)
 
 

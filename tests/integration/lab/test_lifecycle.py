@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import socket
 import subprocess
@@ -12,9 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from day2.postgres.programs import still_running
 from lab.processes import BOOT_ID
 
 from .commands import SERVERS, Lab, wait_for
+
+PR_SET_CHILD_SUBREAPER = 36  # <linux/prctl.h>
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,18 @@ def test_secrets_are_private_and_in_no_process_list(lab: Lab) -> None:
         assert secret not in arguments
 
 
-def test_up_restarts_what_died(lab: Lab) -> None:
+@pytest.fixture(scope="module")
+def nobody_reaps(lab: Lab) -> Iterator[None]:
+    """In some containers process 1 never collects the dead; here this process takes its place, and does not either."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1) == 0
+    lab.run("down")
+    lab.up()  # started under the process that adopts them now
+    yield
+    assert libc.prctl(PR_SET_CHILD_SUBREAPER, 0) == 0
+
+
+def test_up_restarts_what_died(lab: Lab, nobody_reaps: None) -> None:
     before = lab.pids()
     lab.kill("billing")
     lab.kill("s3-eu-west-1")
@@ -84,7 +99,7 @@ def test_up_restarts_what_died(lab: Lab) -> None:
     assert {name for name in SERVERS if after[name] != before[name]} == {"billing", "s3-eu-west-1"}
 
 
-def test_a_taken_port_is_moved_and_said_and_everyone_follows(lab: Lab) -> None:
+def test_a_taken_port_is_moved_and_said_and_everyone_follows(lab: Lab, nobody_reaps: None) -> None:
     port = lab.json("ports.json")["orders"]
     lab.kill("orders")
     # The server's own children may hold the port for a moment after it.
@@ -124,7 +139,7 @@ def test_down_stops_all_of_ours_and_no_other(lab: Lab) -> None:
         decoy.kill()
         decoy.wait()
     assert said.removeprefix("Stopped: ").strip().split(", ") == sorted(ours)
-    assert not [pid for pid in ours.values() if psutil.pid_exists(pid)]
+    assert not still_running([psutil.Process(pid) for pid in ours.values() if psutil.pid_exists(pid)], seconds=0)
     assert not list(Path("/tmp").glob(f"seaweedfs-*-{lab.json('ports.json')['s3-eu-west-1-s3.grpc']}.sock"))
     assert "Nothing was running" in lab.run("down")
     lab.up()

@@ -88,7 +88,9 @@ def test_the_new_data_takes_the_name_and_the_old_data_is_kept(kept, source, shar
     result = validation.run([measures], "database_restore")
     assert result.passed, result.report()
     assert dumped(maintenance(shared), LIVING) == dumped(maintenance(source), NAME)
-    assert all("terminating connection" in each or "does not exist" in each for each in met), met
+    # A session that is ended while it connects has no words for it; the bystander shows that the server lived.
+    ends = ("terminating connection", "does not exist", "server closed the connection unexpectedly")
+    assert all(any(end in each for end in ends) for each in met), met
     with pytest.raises(psycopg.OperationalError, match="not currently accepting connections"):
         shared.connect(measures["old_data"])
 
