@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
+from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import (
     ConnectionId,
     Cron,
@@ -29,6 +30,7 @@ __all__ = [
     "BackupPolicy",
     "Database",
     "DeclaredEmpty",
+    "DrillPolicy",
     "Encryption",
     "Environment",
     "HealthCheck",
@@ -80,11 +82,19 @@ class DeclaredEmpty(Model):
     until: date = Field(description="the last day this holds; look again then")
 
 
+HOST = "the host it runs on: one of `hosts`"
+DATA = "its data directory; if unset, the PGDATA of the host's login"
+UNIT = "its systemd unit; if unset, pg_ctl starts and stops it"
+
+
 class Standby(Model):
     """The streaming copy that takes over in a disaster."""
 
     connection: ConnectionId = Field(description="Airflow connection of type postgres")
     region: Name = Field(description="where it runs")
+    host: Name | None = Field(default=None, description=HOST)
+    data_directory: str | None = Field(default=None, description=DATA)
+    systemd_unit: str | None = Field(default=None, description=UNIT)
 
 
 class Database(Model):
@@ -96,6 +106,9 @@ class Database(Model):
     region: Name = Field(description="where it runs")
     owner: str | None = Field(default=None, description=OWNER)
     tags: dict[str, str] = Field(default={}, description=TAGS)
+    host: Name | None = Field(default=None, description=HOST)
+    data_directory: str | None = Field(default=None, description=DATA)
+    systemd_unit: str | None = Field(default=None, description=UNIT)
     standby: Standby | None = Field(default=None, description="its streaming standby")
     depends_on: tuple[str, ...] = Field(default=(), description=DEPENDS_ON)
     declared_empty: tuple[DeclaredEmpty, ...] = Field(default=(), description="tables that are empty on purpose")
@@ -196,6 +209,12 @@ class Environment(Model):
     def restore_policy(self, database: Database) -> RestorePolicy:
         """The environment's restore policy with this database's overrides, validated again."""
         return _overridden(self.policies.database_restore, database.policies.get("database_restore"))
+
+    def drill_policy(self, database: Database) -> DrillPolicy:
+        """The environment's drill policy with this database's overrides. Raises KeyError where there is none."""
+        if self.policies.dr_drill is None:
+            raise KeyError("dr_drill")
+        return _overridden(self.policies.dr_drill, database.policies.get("dr_drill"))
 
 
 Policy = TypeVar("Policy", bound=Model)

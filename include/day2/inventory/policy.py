@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration, Recipient
 
 # One run covers every target of an environment, so these belong to the run and not to one target.
@@ -111,3 +112,4 @@ class Policies(Model):
 
     database_backup: BackupPolicy = Field(description="how databases are backed up")
     database_restore: RestorePolicy = Field(default=RestorePolicy(), description="how databases are restored")
+    dr_drill: DrillPolicy | None = Field(default=None, description="how a disaster is rehearsed; never, if unset")

@@ -9,15 +9,16 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from day2.inventory import backups, explain
+from day2.inventory import backups, drills, explain
 from day2.inventory.fields import CONNECTION, Model, nearest
-from day2.inventory.model import BackupPolicy, Database, Environment, HealthCheck, RestorePolicy
+from day2.inventory.model import BackupPolicy, Database, DrillPolicy, Environment, HealthCheck, RestorePolicy
 from day2.inventory.policy import RUN_FIELDS
 from day2.inventory.problems import Finding, Location
 
 RESOLVED: dict[str, tuple[type[Model], Callable[[Environment, Database], Model]]] = {
     "database_backup": (BackupPolicy, Environment.backup_policy),
     "database_restore": (RestorePolicy, Environment.restore_policy),
+    "dr_drill": (DrillPolicy, Environment.drill_policy),
 }
 
 
@@ -39,6 +40,8 @@ def findings(environment: Environment) -> list[Finding]:
         *_short_windows(environment),
         *_wrong_addresses(environment),
     ]
+    # A policy that could not be read cannot be asked what it lacks.
+    found = found or list(drills.findings(environment))
     # A score is only worth counting when every policy and repository it counts is right.
     return found or list(backups.unreachable_scores(environment))
 
@@ -53,6 +56,9 @@ def _overrides(environment: Environment, database: Database, *, at: Location) ->
             text = f"belongs to the run, not to one database; set it in policies.{operation} of the environment"
             yield Finding((*where, name), text)
         model, resolve = RESOLVED[operation]
+        if operation == "dr_drill" and environment.policies.dr_drill is None:
+            yield Finding(where, "the environment has no policy of that name to differ from", value=False)
+            continue
         try:
             policy = resolve(environment, database)
         except ValidationError as error:

@@ -22,7 +22,7 @@ def _schema() -> dict[str, Any]:
     # An override gives any of a policy's fields, none of them required.
     overrides = {}
     for operation, policy in definitions["Policies"]["properties"].items():
-        name = policy["$ref"].rpartition("/")[2]
+        name = next(each["$ref"] for each in policy.get("anyOf", [policy]) if "$ref" in each).rpartition("/")[2]
         partial = copy.deepcopy(definitions[name])
         partial.pop("required", None)
         partial["description"] = f"Fields of {operation} that differ for this database."

@@ -1,0 +1,1 @@
+"""How to do things to a Linux host."""
