@@ -173,6 +173,57 @@ class Checks(TypedDict):
     checks: list[Check]
 
 
+class ManualStep(TypedDict):
+    """kind `manual_step`: a person was asked to do something in between. `answered_at` is null for nobody did."""
+
+    attempt: int
+    name: str
+    target: str
+    asked_at: str
+    answered_at: str | None
+    who: str | None
+    result: Literal["done", "failed", "timed_out"]
+
+
+class SignOff(TypedDict):
+    """kind `sign_off`: somebody who did not run it read the scorecard with this hash, and judged."""
+
+    attempt: int
+    who: str
+    when: str
+    decision: Literal["approved", "rejected", "expired", "refused"]
+    comment: str | None
+    scorecard_sha256: str
+
+
+class CorrectiveAction(TypedDict):
+    """kind `corrective_action`: a gap that somebody has to close by `due`, an ISO date.
+
+    Written once a run that found the gap: with the same `id` and `due` again while it is open, and with
+    `seen` one higher.
+    """
+
+    attempt: int
+    id: str
+    environment: str
+    target: str
+    gap: str
+    text: str
+    owner: str
+    due: str
+    severity: Literal["critical", "warning"]
+    seen: int
+
+
+class CorrectiveActionClosed(TypedDict):
+    """kind `corrective_action_closed`: what was done about it, and who says so."""
+
+    id: str
+    who: str
+    when: str
+    note: str
+
+
 KINDS: dict[str, Any] = {
     "plan": Plan,
     "refusal": Refusal,
@@ -182,6 +233,10 @@ KINDS: dict[str, Any] = {
     "intent": Intent,
     "outcome": Outcome,
     "checks": Checks,
+    "manual_step": ManualStep,
+    "sign_off": SignOff,
+    "corrective_action": CorrectiveAction,
+    "corrective_action_closed": CorrectiveActionClosed,
 }
 
 
