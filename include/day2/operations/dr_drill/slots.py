@@ -1,0 +1,46 @@
+"""Physical replication slots that keep WAL for the server that rejoins.
+
+Slots are not copied between servers, and one that nobody uses keeps WAL until the disk is full: so a
+slot is made when it is needed and dropped when it is not.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from day2.operations.dr_drill import configured, observe
+from day2.operations.dr_drill.pair import Node
+
+log = logging.getLogger("day2")
+EXISTS = "select active, wal_status from pg_catalog.pg_replication_slots where slot_name = %s"
+MAKE = "select pg_catalog.pg_create_physical_replication_slot(%s, true)"
+DROP = "select pg_catalog.pg_drop_replication_slot(%s)"
+
+
+def ensure(on: Node, follower: Node) -> str:
+    """Have the slot on a server that the follower's configuration names. Returns its name; may be empty.
+
+    A slot that lost its WAL is of no use to anybody and is made anew.
+    """
+    name = configured.value(follower, "primary_slot_name")
+    if not name:
+        log.warning("%s: its configuration names no slot; WAL for it may be removed too early", follower.name)
+        return ""
+    found = observe.ask(on.server, EXISTS, name)
+    if found and found["wal_status"] == "lost":
+        drop(on, name)
+        found = {}
+    if not found:
+        observe.ask(on.server, MAKE, name)
+        log.info("%s: made the slot %s for %s", on.name, name, follower.name)
+    return name
+
+
+def drop(on: Node, name: str) -> bool:
+    """Drop a slot that nobody uses. Returns whether there was one to drop."""
+    found = observe.ask(on.server, EXISTS, name)
+    if not found or found["active"]:
+        return False
+    observe.ask(on.server, DROP, name)
+    log.info("%s: dropped the slot %s, which nobody uses", on.name, name)
+    return True
