@@ -7,3 +7,5 @@ grant usage on schema ledger to {app_role};
 grant select on ledger.entry to {app_role};
 grant execute on function ledger.append(text, text, text) to {app_role};
 grant select, insert, update, delete on ledger.lease to {app_role};
+grant select, insert on ledger.probe_sample to {app_role};
+grant select, insert on ledger.probe_stop to {app_role};
