@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -16,14 +17,19 @@ ROOT = Path(__file__).parents[2]
 STEPS = {"plan", "approve", "lock", "validate", "undo", "unlock", "record", "close"}
 # What runs without an approval: it only looks, or it closes.
 HARMLESS = {"plan", "approve"}
+DRILL_STEPS = (
+    *("declare", "fence", "replay", "promote", "route", "verify"),
+    *("hold", "rejoin", "switch_back"),
+)
 HEAVY = {"alembic", "boto3", "botocore", "great_expectations", "pandas", "psycopg", "pyrage", "zstandard"}
 
 
 def dag_ids() -> list[str]:
     from day2 import inventory
 
-    operations = ("database_backup", "database_restore")
-    return [f"{operation}.{each.name}" for each in inventory.environments() for operation in operations]
+    everywhere = ("database_backup", "database_restore")
+    found = [f"{operation}.{each.name}" for each in inventory.environments() for operation in everywhere]
+    return found + [f"dr_drill.{each.name}" for each in inventory.environments() if each.policies.dr_drill]
 
 
 @pytest.fixture(params=dag_ids())
@@ -93,6 +99,8 @@ def test_green_means_everything_succeeded_and_was_recorded(dag: Any) -> None:
     assert dag.leaves == [close]
     assert close.trigger_rule == "all_success"
     acting = {task.task_id for task in dag.tasks if task.task_id.count(".") or task.task_id == "restore"}
+    if dag.dag_id.startswith("dr_drill."):
+        acting = set(DRILL_STEPS)
     # A mapped group is waited for through its last task.
     last = {each for each in acting if not (dag.get_task(each).downstream_task_ids & acting)}
     assert close.upstream_task_ids >= {"validate", "record"} | last
@@ -107,7 +115,8 @@ def test_every_dag_says_whose_it_is_and_what_to_do(dag: Any) -> None:
 
 
 def test_one_run_at_a_time_and_no_backlog(dag: Any) -> None:
-    assert dag.max_active_runs == 1
+    # A drill that waits days for its signature must not keep an emergency from starting: leases keep them apart.
+    assert dag.max_active_runs == (4 if dag.dag_id.startswith("dr_drill.") else 1)
     assert dag.catchup is False
     assert dag.start_date is None
 
@@ -123,6 +132,30 @@ def test_unpausing_never_fires_a_tick_that_was_missed(dag: Any) -> None:
     anything = TimeRestriction(earliest=None, latest=None, catchup=False)
     following = scheduled(dag).next_dagrun_info(last_automated_data_interval=None, restriction=anything)
     assert following.run_after > datetime.now(UTC)
+
+
+def test_a_drill_goes_step_by_step(bag: Any) -> None:
+    """No step may begin while the one before it runs, for any database; the probe runs beside all of them."""
+    dag = bag.dags["dr_drill.production"]
+    for before, after in itertools.pairwise(DRILL_STEPS):
+        assert before in dag.get_task(after).get_flat_relative_ids(upstream=True), (before, after)
+        assert dag.get_task(after).trigger_rule == "all_success"
+    assert not set(DRILL_STEPS) & dag.get_task("watch").get_flat_relative_ids(upstream=True)
+    assert "watch" not in dag.get_task("clear_up").get_flat_relative_ids(upstream=True), "it ends the probe"
+
+
+def test_a_drill_is_cleared_up_whatever_happens(bag: Any) -> None:
+    task = bag.dags["dr_drill.production"].get_task("clear_up")
+    assert task.is_teardown
+    assert task.trigger_rule == "all_done_setup_success"
+    assert {*DRILL_STEPS, "undo"} <= task.get_flat_relative_ids(upstream=True)
+
+
+def test_no_lease_is_held_while_a_scorecard_waits_for_its_signature(bag: Any) -> None:
+    dag = bag.dags["dr_drill.production"]
+    assert "unlock" in dag.get_task("sign_off").get_flat_relative_ids(upstream=True)
+    assert dag.get_task("sign_off").response_timeout.total_seconds() > 0
+    assert dag.get_task("sign_off").defaults is None
 
 
 def test_targets_are_the_environments_own(bag: Any) -> None:

@@ -1,7 +1,7 @@
 """The approval step: the same name and place in every operation.
 
-A standard change is approved ahead by policy, and that is written down. A normal change waits for a
-person, who may not be the one who asked. A dry run ends here, before anything is touched.
+A standard change is approved ahead by policy, and that is written down; so is an emergency, where the
+policy has break-glass, and it is reviewed afterwards. A normal change waits for a person, who may not be the one who asked. A dry run ends here, before anything is touched.
 """
 
 from __future__ import annotations
@@ -44,16 +44,17 @@ class Approve(ApprovalOperator):
                 tasks=[task for task in self.get_flat_relatives(upstream=False) if not task.is_teardown],
             )
             return None
-        if planned["change"] == "standard":
+        if planned["change"] in ("standard", "emergency"):
             given = Approval(
                 plan_digest=planned["digest"],
                 kind="standing",
                 decision="approved",
                 who=f"policy {planned['operation']} of {planned['environment']}",
                 when=_now(),
+                comment="break-glass: reviewed at the sign-off" if planned["change"] == "emergency" else "",
                 policy=planned["policy_hash"],
             )
-            self.log.info("standard change: approved ahead by %s", given.who)
+            self.log.info("%s change: approved ahead by %s", planned["change"], given.who)
             return self._write(given)
         self.subject = f"{context['dag'].dag_id}: approve plan {planned['digest'][:12]}?"
         self.body = "\n\n".join(planned["briefing"])

@@ -13,16 +13,20 @@ from day2.repository.folder import FolderStore
 from day2.repository.store import Store
 
 if TYPE_CHECKING:
+    from day2.hosts.shell import Ssh
     from day2.ledger import Ledger
 
 FROM_CONNECTION = "connection:"
 POSTGRES_PORT = 5432
+SSH_PORT = 22
+# Of libpq's parameters, those with which clients find the server that takes writes among several.
+LIBPQ = frozenset({"port", "target_session_attrs", "load_balance_hosts"})
 
 
 def server(connection: str, *, dbname: str | None = None) -> Server:
     """The PostgreSQL server behind a connection; `dbname` wins over the connection's own."""
     found = _get(connection)
-    options = {key: str(value) for key, value in found.extra_dejson.items() if key.startswith("ssl")}
+    options = {key: str(value) for key, value in found.extra_dejson.items() if key.startswith("ssl") or key in LIBPQ}
     name = dbname or found.schema
     if not (found.host and found.login and name):
         raise PlanRefused(
@@ -40,6 +44,14 @@ def server(connection: str, *, dbname: str | None = None) -> Server:
     )
 
 
+def aws(connection: str, service: str) -> Any:
+    """A boto3 client of a service, with the connection's credentials, region and endpoint."""
+    from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
+
+    _get(connection)
+    return AwsBaseHook(aws_conn_id=connection, client_type=service).get_conn()
+
+
 def store(repository: Repository) -> Store:
     """The store behind a repository of the inventory."""
     place = urlparse(repository.url)
@@ -53,6 +65,21 @@ def store(repository: Repository) -> Store:
         _get(repository.connection)
     client: Any = S3Hook(aws_conn_id=repository.connection).get_conn()
     return S3Store(client, place.netloc, unquote(place.path))
+
+
+def shell(connection: str) -> Ssh:
+    """A login on a host, through Airflow's SSH connection. The host's key must be known: strict, always."""
+    from airflow.providers.ssh.hooks.ssh import SSHHook
+
+    from day2.hosts.shell import Ssh
+
+    found = _get(connection)
+
+    def connect() -> Any:
+        hook = SSHHook(ssh_conn_id=connection, conn_retry_attempts=1, no_host_key_check=False, conn_timeout=10)
+        return hook.get_conn()
+
+    return Ssh(f"{found.login or ''}@{found.host}:{found.port or SSH_PORT}", connect)
 
 
 def ledger(environment: Environment) -> Ledger:

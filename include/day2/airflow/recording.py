@@ -27,7 +27,7 @@ def append(
         attempt=now.attempt,
         operation=operation,
         environment=environment.name,
-        act_steps=act_steps,
+        act_steps=_act_steps(ledger, now) or act_steps,
         started=now.started or now.run_after,
         ended=datetime.now(UTC),
         tz=environment.timezone,
@@ -54,6 +54,12 @@ def states(breadcrumbs: Iterable[Mapping[str, Any]], names: list[str]) -> dict[s
         label = f"[{names[index]}]" if 0 <= index < len(names) else ""
         found[f"{each['task_id']}{label}"] = str(each["state"])
     return found
+
+
+def _act_steps(ledger: Ledger, now: Run) -> tuple[str, ...]:
+    """Those that the newest plan names, where an operation has modes that differ in them."""
+    plans = [entry.body for entry in ledger.entries(kind="plan", run=now.key)]
+    return tuple(plans[-1].get("act_steps", ())) if plans else ()
 
 
 def _target_names(ledger: Ledger, now: Run) -> list[str]:

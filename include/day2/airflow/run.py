@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import socket
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +54,11 @@ def current() -> Run:
         run_after=dag_run.run_after,
         started=dag_run.start_date,
     )
+
+
+def clock() -> str:
+    """Whose clock a time of this process was read from."""
+    return socket.gethostname()
 
 
 @functools.cache

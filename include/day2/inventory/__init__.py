@@ -1,6 +1,15 @@
 """Environments, targets and policies: typed models, loading, selecting, JSON Schema."""
 
-from day2.inventory.model import BackupPolicy, Database, Environment, Host, Repository, RestorePolicy, Service
+from day2.inventory.model import (
+    BackupPolicy,
+    Database,
+    DrillPolicy,
+    Environment,
+    Host,
+    Repository,
+    RestorePolicy,
+    Service,
+)
 from day2.inventory.places import calendars_folder, environments_folder
 from day2.inventory.problems import BrokenInventory, Problem
 from day2.inventory.reading import check_all, environments, load, read_all, report
@@ -10,6 +19,7 @@ __all__ = [
     "BackupPolicy",
     "BrokenInventory",
     "Database",
+    "DrillPolicy",
     "Environment",
     "Host",
     "Problem",

@@ -121,6 +121,9 @@ class DrillPolicy(Model):
     response_timeout: PositiveDuration = Field(
         default="PT4H", validate_default=True, description="after this an unanswered approval is a refusal"
     )
+    live_approval: Literal["person", "break_glass"] = Field(
+        default="person", description="who approves an emergency: a person before, or nobody until the sign-off"
+    )
     sign_off_timeout: PositiveDuration = Field(
         default="P3D", validate_default=True, description="after this a scorecard nobody signed is a failure"
     )

@@ -1,0 +1,439 @@
+"""The drill's tasks: thin, with all that is worth testing in day2.operations."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import TriggerRule, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from day2 import inventory
+from day2.airflow import connections, run, steps, telling
+from day2.errors import Day2Error, Unavailable
+
+if TYPE_CHECKING:
+    from day2.inventory.model import Database, DrillPolicy, Environment
+    from day2.ledger import Outcome
+    from day2.operations.dr_drill.strategy import Measures, Strategy
+    from day2.postgres.server import Server
+
+log = logging.getLogger("day2")
+OPERATION = "dr_drill"
+TARGET_NAME = "{{ target }}"
+MODES = {
+    "drill": "Drill: fail over, hold, fail back",
+    "live": "LIVE: an unplanned failover; stays in the recovery region",
+    "failback": "Failback: from wherever a failover left the servers",
+}
+MAINTENANCE = "postgres"
+PROBE_SECONDS = 60.0
+WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which target a step is for, of which plan, in which environment."""
+
+    here: Environment
+    planned: dict[str, Any]
+    target: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        return str(self.target["name"])
+
+
+def acts(function: Callable[[Strategy, Asked], Measures]) -> Any:
+    """A step: a task mapped over the targets, which does nothing in a mode that has no such step.
+
+    Around it: approval, lease, intent and outcome; and after it, also when it failed, the state that every
+    server is in and whether going back is still free.
+    """
+
+    def told(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
+        step = function.__name__
+        if step not in planned["act_steps"]:
+            log.info("not part of mode %s: nothing is done", planned["mode"])
+            return
+        with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
+            here = steps.environment(planned["environment"])
+            way = _way(here, planned, target["name"])
+            try:
+                outcome.measures |= function(way, Asked(here, planned, target))
+            finally:
+                _tell_state(way, outcome)
+
+    told.__name__, told.__qualname__, told.__doc__ = function.__name__, function.__qualname__, function.__doc__
+    return task(map_index_template=TARGET_NAME)(telling.explained(told))
+
+
+@task(show_return_value_in_logs=False)
+@telling.explained
+def plan(environment_name: str) -> dict[str, Any]:
+    """The charter, and whether everything is ready. Red means no start."""
+    from day2.operations.dr_drill import planning, readiness
+
+    here, now = steps.environment(environment_name), run.current()
+    with connections.ledger(here) as ledger:
+        try:
+            chosen = inventory.select(here, list(now.params["targets"]))
+            declared = now.params.get("declared_at")
+            request = planning.Request(
+                environment=here,
+                databases=tuple(here.database(each.name) for each in chosen),
+                mode=now.params["mode"],
+                trigger=now.trigger,
+                dry_run=bool(now.params["dry_run"]),
+                declared_at=datetime.fromisoformat(declared) if declared else None,
+                policy_hash=inventory.policy_hash(here),
+            )
+            ways = {each.name: _strategy(here, each, mode=request.mode) for each in request.databases}
+            found = {name: way.readiness() for name, way in ways.items()}
+            for name, findings in found.items():
+                telling.say(f"Readiness of {name}", [readiness.told(each) for each in findings])
+            planned = planning.make(request, found, {name: way.planned() for name, way in ways.items()})
+        except Day2Error as error:
+            steps.refuse(ledger, "plan", error)
+            raise
+        policy = _policy(here)
+        planned |= {"lease_seconds": policy.lease_ttl.total_seconds(), "briefing": planning.lines(planned)}
+        steps.write_plan(ledger, planned)
+    return planned
+
+
+@task(map_index_template=TARGET_NAME, retries=3)
+@telling.explained
+def watch(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
+    """The outside probe: writes and reads through the clients' endpoint, from now until `clear_up`."""
+    from day2.ledger import probe
+    from day2.operations.dr_drill import watch as probing
+
+    name, now = target["name"], run.current()
+    with steps.acting(planned, approved, step="watch", target=name) as outcome:
+        here = steps.environment(planned["environment"])
+        way = _way(here, planned, name)
+        seconds = planned["lease_seconds"]
+        with connections.ledger(here) as ledger:
+            outcome.measures |= probing.watch(
+                way.endpoint,
+                way.servers,
+                sink=probe.Sink(ledger, run=now.key, target=name),
+                seconds=seconds,
+            )
+
+
+@acts
+def declare(way: Strategy, ask: Asked) -> Measures:
+    """t0. Looks once more whether all is ready: an approval may be hours old."""
+    told: Measures = {}
+    if ask.planned["mode"] == "drill":
+        told |= _ready_still(way)
+        _wait_for_probe(ask, warm_up=ask.target["strategy"] == "failover")
+    at = ask.planned["declared_at"] or datetime.now(UTC).isoformat()
+    log.info("%s: declared at %s (clock of %s): the RTO runs", ask.name, at, run.clock())
+    return told | {"declared_at": at, "clock": run.clock()}
+
+
+@acts
+def fence(way: Strategy, ask: Asked) -> Measures:
+    """Stop the old primary, and prove that it takes no writes. Going back is free until `promote`."""
+    return way.fence()
+
+
+@acts
+def replay(way: Strategy, ask: Asked) -> Measures:
+    """Wait until the standby has replayed everything it received."""
+    return way.replay()
+
+
+@acts
+def promote(way: Strategy, ask: Asked) -> Measures:
+    """POINT OF NO RETURN: the recovery region takes over. From here going back costs a failback."""
+    log.warning("%s: point of no return: from here going back costs a failback", ask.name)
+    return way.promote()
+
+
+@acts
+def route(way: Strategy, ask: Asked) -> Measures:
+    """Move the endpoint that clients use, and prove where they land."""
+    return way.route()
+
+
+@acts
+def verify(way: Strategy, ask: Asked) -> Measures:
+    """Ask the outside probe: are reads and writes accepted again? Measure RTO and RPO from what it saw."""
+    from day2.operations.dr_drill import verify as verifying
+
+    with connections.ledger(ask.here) as ledger:
+        return verifying.verify(
+            ledger,
+            verifying.Question(
+                run=run.current().key,
+                target=ask.name,
+                endpoint=way.endpoint,
+                expected=way.acting(),
+                policy=ask.here.drill_policy(ask.here.database(ask.name)),
+                services=_services(ask.here, ask.name),
+            ),
+        )
+
+
+@acts
+def rejoin(way: Strategy, ask: Asked) -> Measures:
+    """Failback, first half: the old primary follows the new one, rewound or copied anew."""
+    return way.rejoin()
+
+
+@acts
+def switch_back(way: Strategy, ask: Asked) -> Measures:
+    """Failback, second half: planned and without loss, until both servers are what they were."""
+    return way.switch_back()
+
+
+@task(trigger_rule=TriggerRule.ONE_FAILED)
+@telling.explained
+def undo(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> None:
+    """After a failure: back to normal where that is free; otherwise the state stays, and is told."""
+    _settle(planned, approved, step="undo")
+
+
+@task(retries=2)
+@telling.explained
+def clear_up(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> None:
+    """Always, also after a cancel: end the probe, remove what the drill made, prove that nothing is left."""
+    if planned is None or _skips(planned):
+        raise AirflowSkipException("nothing was touched")
+    here, now = steps.environment(planned["environment"]), run.current()
+    failures = []
+    for target in planned["targets"]:
+        name = target["name"]
+        try:
+            with steps.acting(planned, approved, step="clear_up", target=name) as outcome:
+                way = _way(here, planned, name)
+                _end_probe(here, now, name)
+                outcome.measures["settled"] = way.settle()
+                outcome.measures |= way.clear_up()
+                _tell_state(way, outcome)
+        except Day2Error as error:  # the next target is cleared up nevertheless
+            log.exception("%s: could not be cleared up", name)
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+@telling.explained
+def validate(planned: dict[str, Any]) -> None:
+    """Judge what was measured against the objectives, and what is left."""
+    from day2 import validation
+    from day2.ledger import evidence
+    from day2.operations.dr_drill import facts
+
+    here, now = steps.environment(planned["environment"]), run.current()
+    with connections.ledger(here) as ledger:
+        steps.skip_unless_locked(ledger, now)
+        measured = evidence.gather(list(ledger.entries(run=now.key))).measures
+        rows = [
+            facts.row(
+                each["name"],
+                measured.get(each["name"], {}),
+                here.drill_policy(here.database(each["name"])),
+                mode=planned["mode"],
+            )
+            for each in planned["targets"]
+        ]
+        result = validation.run(rows, facts.SUITE)
+        telling.judge(result.report())
+        ledger.append("checks", run=now.key, body=result.as_dict() | {"attempt": now.attempt})
+    if not result.passed:
+        raise AirflowFailException("the drill did not show what it must; the failed checks are above")
+
+
+@task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+@telling.explained
+def scorecard(planned: dict[str, Any]) -> dict[str, Any]:
+    """One page with everything, stored as evidence; and a corrective action for each gap."""
+    from day2.operations.dr_drill import corrective
+    from day2.operations.dr_drill import scorecard as page
+
+    here, now = steps.environment(planned["environment"]), run.current()
+    with connections.ledger(here) as ledger:
+        steps.skip_unless_locked(ledger, now)
+        opened = corrective.write(ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=_policy(here).action_due)
+        telling.say("Corrective actions", [str(each) for each in opened] or ["none"])
+        made = page.publish(ledger, run=now.key, store=connections.store(_evidence(here)))
+        ledger.append("evidence", run=now.key, body={"attempt": now.attempt, "artefacts": [made.artefact]})
+    for line in made.briefing:
+        log.info("%s", line)
+    return {**made.artefact, "briefing": made.briefing}
+
+
+def _tell_state(way: Strategy, outcome: Outcome) -> None:
+    outcome.measures |= {"state": way.where(), "safe_to_abort": way.safe_to_abort()}
+    free = "going back is free" if outcome.measures["safe_to_abort"] else "going back costs a failback"
+    log.info("%s; %s", outcome.measures["state"], free)
+
+
+def _settle(planned: dict[str, Any] | None, approved: dict[str, Any] | None, *, step: str) -> None:
+    if planned is None:
+        raise AirflowSkipException("there is no plan: nothing was touched")
+    here = steps.environment(planned["environment"])
+    with connections.ledger(here) as ledger:
+        steps.skip_unless_locked(ledger, run.current())
+    for target in planned["targets"]:
+        with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
+            way = _way(here, planned, target["name"])
+            outcome.measures |= way.settle()
+            _tell_state(way, outcome)
+            outcome.left = way.where()
+            telling.say(f"By hand, for {target['name']}", way.by_hand())
+
+
+def _skips(planned: dict[str, Any]) -> bool:
+    with connections.ledger(steps.environment(planned["environment"])) as ledger:
+        return not any(True for _ in ledger.entries(kind="lock", run=run.current().key))
+
+
+def _ready_still(way: Strategy) -> dict[str, Any]:
+    from day2.operations.dr_drill import readiness
+
+    found = way.readiness()
+    readiness.red(found)
+    return {"readiness": [asdict(each) for each in found], "readiness_red": sum(not each.ok for each in found)}
+
+
+def _wait_for_probe(ask: Asked, *, warm_up: bool) -> None:
+    """The outside probe must run before anything is broken; in a failover it must have seen writes succeed."""
+    from day2.ledger import probe
+
+    now = run.current()
+    deadline = time.monotonic() + PROBE_SECONDS
+    with connections.ledger(ask.here) as ledger:
+        while time.monotonic() < deadline:
+            seen = probe.read(ledger, run=now.key, target=ask.name)
+            through = [each for each in seen if each.via == "endpoint"]
+            if through and (not warm_up or sum(each.wrote for each in through) >= WARM_UP):
+                return
+            time.sleep(0.3)
+    last = through[-1].said if through else "it has not reported at all"
+    raise Unavailable(
+        f"the outside probe sees no writes succeed: {last}",
+        target=ask.name,
+        left="nothing was touched",
+        next_step="look at the log of the task `watch`; check the endpoint's connection",
+        runbook="The outside probe does not run",
+    )
+
+
+def _end_probe(here: Environment, now: run.Run, name: str) -> None:
+    """Ask it to end, and wait until it has: it must not write while its table is dropped."""
+    from day2.ledger import probe
+
+    with connections.ledger(here) as ledger:
+        probe.ask_to_stop(ledger, run=now.key, target=name)
+        deadline = time.monotonic() + PROBE_SECONDS / 2
+        while time.monotonic() < deadline:
+            ends = [each.body for each in ledger.entries(kind="outcome", run=now.key) if each.body["step"] == "watch"]
+            if any(each["target"] == name for each in ends):
+                return
+            time.sleep(0.3)
+    log.warning("%s: the outside probe has not ended; what it writes from now on is swept by the next drill", name)
+
+
+def _way(here: Environment, planned: dict[str, Any], name: str) -> Strategy:
+    roles = {each["name"]: tuple(each.get("missing_roles", ())) for each in planned["targets"]}
+    return _strategy(here, here.database(name), mode=planned["mode"], digest=planned["digest"], roles=roles[name])
+
+
+def _strategy(
+    here: Environment, database: Database, *, mode: str, digest: str = "plan", roles: tuple[str, ...] = ()
+) -> Strategy:
+    policy = here.drill_policy(database)
+    if policy.strategy == "rebuild":
+        return _rebuild(here, database, policy, mode=mode, digest=digest, roles=roles)
+    return _failover(here, database, policy, mode=mode)
+
+
+def _failover(here: Environment, database: Database, policy: DrillPolicy, *, mode: Any) -> Strategy:
+    from day2.operations.dr_drill import route as routing
+    from day2.operations.dr_drill.failover import Failover
+    from day2.operations.dr_drill.pair import Node, Pair
+
+    backups = here.backup_policy(database)
+    standby = database.standby
+    assert standby is not None  # noqa: S101 - the inventory's check refuses a failover without one
+    primary = connections.server(policy.connection or database.connection, dbname=database.dbname)
+    follower = connections.server(policy.standby_connection or standby.connection, dbname=database.dbname)
+    hosts = {each.name: each for each in here.hosts}
+
+    def node(name: str, server: Server, placed: Any) -> Node:
+        shell = connections.shell(hosts[placed.host].connection)
+        return Node(name, placed.region, server, shell, placed.data_directory, placed.systemd_unit)
+
+    pair = Pair(
+        database.name,
+        node(database.name, primary, database),
+        node(f"{database.name}-standby", follower, standby),
+        connections.server(str(policy.endpoint), dbname=database.dbname),
+    )
+    return Failover(
+        pair=pair,
+        policy=policy,
+        mode=mode,
+        store=connections.store(here.repository(backups.repository)),
+        max_age=backups.rpo,
+        run=run.current().key,
+        move=lambda to: routing.move(policy.route, pair, to, tools=_tools()),
+    )
+
+
+def _tools() -> Any:
+    from day2.operations.dr_drill.route import Tools
+
+    return Tools(shell=connections.shell, aws=lambda connection: connections.aws(connection, "route53"))
+
+
+def _rebuild(
+    here: Environment, database: Database, policy: DrillPolicy, *, mode: Any, digest: str, roles: tuple[str, ...]
+) -> Strategy:
+    from day2.operations.database_restore.staged import Target
+    from day2.operations.dr_drill.rebuild import Rebuild
+
+    backups = here.backup_policy(database)
+    maintenance = connections.server(str(policy.recovery_connection), dbname=MAINTENANCE)
+    dbname = database.dbname or connections.server(database.connection).dbname
+    called = f"{dbname[:40]}_drill_{digest[:8]}" if mode == "drill" else dbname
+    return Rebuild(
+        name=database.name,
+        policy=policy,
+        mode=mode,
+        store=connections.store(here.repository(str(policy.recovery_repository))),
+        identity=connections.identity(backups),
+        target=Target(maintenance, called),
+        max_age=backups.rpo,
+        run=run.current().key,
+        scratch=backups.scratch,
+        missing_roles=roles,
+        move=lambda server: {"kind": policy.route.kind, "to": server.label},
+    )
+
+
+def _services(here: Environment, name: str) -> list[Any]:
+    return [each for each in here.services if f"database/{name}" in each.depends_on]
+
+
+def _policy(here: Environment) -> DrillPolicy:
+    policy = here.policies.dr_drill
+    assert policy is not None  # noqa: S101 - there is no DAG without it
+    return policy
+
+
+def _evidence(here: Environment) -> Any:
+    """Evidence goes where the recovery region can read it: a copy's repository if there is one."""
+    backups = here.policies.database_backup
+    return here.repository(backups.copies[0] if backups.copies else backups.repository)
