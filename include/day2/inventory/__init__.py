@@ -6,6 +6,8 @@ from day2.inventory.model import (
     DrillPolicy,
     Environment,
     Host,
+    PatchException,
+    PatchPolicy,
     Repository,
     RestorePolicy,
     Service,
@@ -13,7 +15,7 @@ from day2.inventory.model import (
 from day2.inventory.places import calendars_folder, environments_folder
 from day2.inventory.problems import BrokenInventory, Problem
 from day2.inventory.reading import check_all, environments, load, read_all, report
-from day2.inventory.selecting import policy_hash, select
+from day2.inventory.selecting import policy_hash, select, select_hosts
 
 __all__ = [
     "BackupPolicy",
@@ -22,6 +24,8 @@ __all__ = [
     "DrillPolicy",
     "Environment",
     "Host",
+    "PatchException",
+    "PatchPolicy",
     "Problem",
     "Repository",
     "RestorePolicy",
@@ -35,4 +39,5 @@ __all__ = [
     "read_all",
     "report",
     "select",
+    "select_hosts",
 ]

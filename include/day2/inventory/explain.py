@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
-from day2.inventory import fields, policy
+from day2.inventory import fields, patching, policy
 from day2.inventory.fields import Model, nearest
 from day2.inventory.problems import Finding, Location
 
@@ -20,6 +20,7 @@ PATTERNS = {
     # The value is not repeated: it may be a whole connection URI, password included.
     fields.CONNECTION: "is not a connection id; write the Airflow connection's id, such as 'pg_orders'",
     policy.SCORE: "is not a score; write 3-2-1-1-0",
+    patching.PACKAGE: "{!r} is not a package name or pattern; write one such as openssl or linux-image-*",
     fields.URL: "is not a repository; write s3://bucket/prefix (no credentials) or file:///folder",
 }
 KINDS = {

@@ -24,6 +24,7 @@ from day2.inventory.fields import (
     RepositoryUrl,
     TimeZone,
 )
+from day2.inventory.patching import PatchException, PatchPolicy, WaveName
 from day2.inventory.policy import BackupPolicy, Encryption, Policies, RestorePolicy, Retention
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "Host",
     "Module",
     "ObjectLock",
+    "PatchException",
+    "PatchPolicy",
     "Policies",
     "Regions",
     "Repository",
@@ -122,10 +125,11 @@ class Host(Model):
     address: str = Field(description="host name or address")
     connection: ConnectionId = Field(description="Airflow connection of type ssh")
     region: Name = Field(description="where it runs")
-    wave: Literal["canary", "early", "broad"] = Field(default="broad", description="when changes reach it")
+    wave: WaveName = Field(default="broad", description="when changes reach it")
     owner: str | None = Field(default=None, description=OWNER)
     tags: dict[str, str] = Field(default={}, description=TAGS)
     depends_on: tuple[str, ...] = Field(default=(), description=DEPENDS_ON)
+    policies: dict[str, dict[str, Any]] = Field(default={}, description="operation: the fields that differ here")
 
 
 class HealthCheck(Model):
@@ -192,11 +196,18 @@ class Environment(Model):
     hosts: tuple[Host, ...] = Field(default=(), description="Linux machines")
     services: tuple[Service, ...] = Field(default=(), description="what people use")
     modules: tuple[Module, ...] = Field(default=(), description="infrastructure as code")
+    patch_exceptions: tuple[PatchException, ...] = Field(
+        default=(), description="updates that are late on purpose: the register of exceptions"
+    )
     policies: Policies = Field(description="how each operation is done")
 
     def database(self, name: str) -> Database:
         """The database of that name. Raises KeyError."""
         return {each.name: each for each in self.databases}[name]
+
+    def host(self, name: str) -> Host:
+        """The host of that name. Raises KeyError."""
+        return {each.name: each for each in self.hosts}[name]
 
     def repository(self, name: str) -> Repository:
         """The repository of that name. Raises KeyError."""
@@ -215,6 +226,12 @@ class Environment(Model):
         if self.policies.dr_drill is None:
             raise KeyError("dr_drill")
         return _overridden(self.policies.dr_drill, database.policies.get("dr_drill"))
+
+    def patch_policy(self, host: Host) -> PatchPolicy:
+        """The environment's patch policy with this host's overrides. Raises KeyError where there is none."""
+        if self.policies.security_patching is None:
+            raise KeyError("security_patching")
+        return _overridden(self.policies.security_patching, host.policies.get("security_patching"))
 
 
 Policy = TypeVar("Policy", bound=Model)

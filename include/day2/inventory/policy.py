@@ -9,9 +9,12 @@ from pydantic import Discriminator, Field, Tag
 
 from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration, Recipient
+from day2.inventory.patching import PatchPolicy
 
 # One run covers every target of an environment, so these belong to the run and not to one target.
-RUN_FIELDS = frozenset({"schedule", "max_targets", "retries", "retry_delay", "hold", "manual_steps", "sign_off_timeout"})
+RUN_FIELDS = frozenset(
+    {"schedule", "max_targets", "retries", "retry_delay", "hold", "manual_steps", "sign_off_timeout"}
+)
 
 
 class Retention(Model):
@@ -113,3 +116,4 @@ class Policies(Model):
     database_backup: BackupPolicy = Field(description="how databases are backed up")
     database_restore: RestorePolicy = Field(default=RestorePolicy(), description="how databases are restored")
     dr_drill: DrillPolicy | None = Field(default=None, description="how a disaster is rehearsed; never, if unset")
+    security_patching: PatchPolicy | None = Field(default=None, description="how hosts are patched; never, if unset")

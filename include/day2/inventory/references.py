@@ -44,6 +44,7 @@ def _repeated_names(environment: Environment) -> Iterator[Finding]:
         "services": environment.services,
         "modules": environment.modules,
         "windows": environment.windows,
+        "patch_exceptions": environment.patch_exceptions,
     }
     for section, items in sections.items():
         seen: set[str] = set()

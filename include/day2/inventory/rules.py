@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from day2.inventory import backups, drills, explain
+from day2.inventory import backups, drills, explain, patches
 from day2.inventory.fields import CONNECTION, Model, nearest
 from day2.inventory.model import BackupPolicy, Database, DrillPolicy, Environment, HealthCheck, RestorePolicy
 from day2.inventory.policy import RUN_FIELDS
@@ -41,7 +41,7 @@ def findings(environment: Environment) -> list[Finding]:
         *_wrong_addresses(environment),
     ]
     # A policy that could not be read cannot be asked what it lacks.
-    found = found or list(drills.findings(environment))
+    found = found or [*drills.findings(environment), *patches.findings(environment)]
     # A score is only worth counting when every policy and repository it counts is right.
     return found or list(backups.unreachable_scores(environment))
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from day2.inventory.model import Environment
 
+# The targets of these operations are hosts; of all others, databases.
+OF_HOSTS = frozenset({"security_patching"})
 FILE_NAME = "environment.schema.json"
 
 
@@ -20,16 +22,15 @@ def _schema() -> dict[str, Any]:
     schema = Environment.model_json_schema()
     definitions = schema["$defs"]
     # An override gives any of a policy's fields, none of them required.
-    overrides = {}
+    overrides: dict[str, dict[str, Any]] = {"Database": {}, "Host": {}}
     for operation, policy in definitions["Policies"]["properties"].items():
         name = next(each["$ref"] for each in policy.get("anyOf", [policy]) if "$ref" in each).rpartition("/")[2]
         partial = copy.deepcopy(definitions[name])
         partial.pop("required", None)
-        partial["description"] = f"Fields of {operation} that differ for this database."
+        target = "Host" if operation in OF_HOSTS else "Database"
+        partial["description"] = f"Fields of {operation} that differ for this {target.lower()}."
         definitions[f"{name}Override"] = partial
-        overrides[operation] = {"$ref": f"#/$defs/{name}Override"}
-    definitions["Database"]["properties"]["policies"] |= {
-        "properties": overrides,
-        "additionalProperties": False,
-    }
+        overrides[target][operation] = {"$ref": f"#/$defs/{name}Override"}
+    for target, properties in overrides.items():
+        definitions[target]["properties"]["policies"] |= {"properties": properties, "additionalProperties": False}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from day2.inventory import patches
 from day2.inventory.fields import nearest
 from day2.inventory.model import Environment
 from day2.inventory.problems import Finding
@@ -15,6 +16,7 @@ def findings(environment: Environment, today: date) -> Iterator[Finding]:
     yield from _over(environment, today)
     yield from _third_regions(environment)
     yield from _long_locks(environment)
+    yield from patches.second_look(environment, today)
 
 
 def _over(environment: Environment, today: date) -> Iterator[Finding]:

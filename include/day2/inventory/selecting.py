@@ -5,22 +5,34 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from typing import TypeVar
 
 from day2.errors import PlanRefused
 from day2.inventory.fields import nearest
-from day2.inventory.model import Database, Environment
+from day2.inventory.model import Database, Environment, Host
+
+Target = TypeVar("Target", Database, Host)
 
 
 def select(environment: Environment, names: Iterable[str]) -> tuple[Database, ...]:
     """The databases of these names, in the inventory's order. Raises PlanRefused for unknown and for none."""
-    wanted, known = set(names), [each.name for each in environment.databases]
+    return _chosen(environment.databases, set(names), kind="database", environment=environment.name)
+
+
+def select_hosts(environment: Environment, names: Iterable[str]) -> tuple[Host, ...]:
+    """The hosts of these names, in the inventory's order. Raises PlanRefused for unknown and for none."""
+    return _chosen(environment.hosts, set(names), kind="host", environment=environment.name)
+
+
+def _chosen(targets: tuple[Target, ...], wanted: set[str], *, kind: str, environment: str) -> tuple[Target, ...]:
+    known = [each.name for each in targets]
     if unknown := sorted(wanted - set(known)):
-        listed = "; ".join(f"'{name}' is no database{nearest(name, known)}" for name in unknown)
-        raise PlanRefused(listed, target=environment.name, next_step="choose from the inventory as it is now")
+        listed = "; ".join(f"'{name}' is no {kind}{nearest(name, known)}" for name in unknown)
+        raise PlanRefused(listed, target=environment, next_step="choose from the inventory as it is now")
     if not wanted:
         choice = ", ".join(known) or "this environment has none"
-        raise PlanRefused("no database was chosen", target=environment.name, next_step=f"choose from: {choice}")
-    return tuple(each for each in environment.databases if each.name in wanted)
+        raise PlanRefused(f"no {kind} was chosen", target=environment, next_step=f"choose from: {choice}")
+    return tuple(each for each in targets if each.name in wanted)
 
 
 def policy_hash(environment: Environment) -> str:
@@ -33,6 +45,11 @@ def policy_hash(environment: Environment) -> str:
                 "database_restore": environment.restore_policy(each).model_dump(mode="json"),
             }
             for each in environment.databases
+        },
+        "hosts": {
+            each.name: environment.patch_policy(each).model_dump(mode="json")
+            for each in environment.hosts
+            if environment.policies.security_patching
         },
     }
     canonical = json.dumps(policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -14,7 +14,7 @@ from day2.inventory.policy import UNION_TAGS
 from day2.inventory.problems import BrokenInventory, Finding, Location, Problem
 
 # These hold lists of named things: `databases/orders` says more than `databases[0]`.
-NAMED = frozenset({"repositories", "databases", "hosts", "services", "modules", "windows"})
+NAMED = frozenset({"repositories", "databases", "hosts", "services", "modules", "windows", "patch_exceptions"})
 ABSENT: Any = object()
 
 
