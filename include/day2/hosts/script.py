@@ -1,0 +1,66 @@
+"""Run our small POSIX shell scripts on a host: the script through stdin, its arguments as a list.
+
+Nothing is installed there: a host needs `/bin/sh` and its own package manager, and a login that may sudo.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from importlib import resources
+
+from day2.errors import StepFailed
+from day2.hosts.shell import SECONDS, Done, Shell
+
+SUDO = ("sudo", "-n", "--")
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host to be patched. `become` is the command that makes the login root; empty for root's own."""
+
+    name: str
+    shell: Shell
+    become: tuple[str, ...] = SUDO
+
+
+def text(name: str) -> str:
+    """A script of ours, as text."""
+    return (resources.files("day2.hosts") / "scripts" / name).read_text(encoding="utf-8")
+
+
+def run(host: Host, name: str, *arguments: str, seconds: float = SECONDS, before: str = "") -> Done:
+    """Run a script as root. Raises StepFailed if sudo refuses, Unavailable if the host does not answer.
+
+    `before` is put in front of the script: its functions and here-documents.
+    """
+    # In braces: the shell reads all of it before it runs any, so no command of the script can eat the rest.
+    body = f"{{\n{before}{text(name)}\n}} </dev/null\n".encode()
+    return as_root(host, "sh", "-s", "--", *arguments, stdin=body, seconds=seconds)
+
+
+def as_root(host: Host, *command: str, stdin: bytes = b"", seconds: float = SECONDS) -> Done:
+    """Run a command as root. Raises StepFailed if sudo refuses."""
+    done = host.shell.run(*host.become, *command, stdin=stdin, seconds=seconds)
+    if done.code != 0 and host.become and done.stderr.lstrip().startswith("sudo:"):
+        raise StepFailed(
+            f"sudo refused: {done.words}",
+            target=host.name,
+            left="nothing was changed by this command",
+            next_step=f"let the login run `{shlex.join(host.become)} sh` without a password, then clear the task",
+            runbook="Sudo was refused",
+        )
+    return done
+
+
+def lines(host: Host, name: str, *arguments: str, seconds: float = SECONDS) -> list[str]:
+    """Run a script that must succeed and return the lines it printed."""
+    done = run(host, name, *arguments, seconds=seconds)
+    if done.code != 0:
+        raise StepFailed(
+            f"{name} answered {done.code}: {done.words or 'it said nothing'}",
+            target=host.name,
+            next_step=f"log in to {host.name} and look; its log is in this task's",
+            runbook="A command on a host failed",
+        )
+    return done.stdout.splitlines()

@@ -1,0 +1,80 @@
+# Keep the .debs of both sides of a change: `<folder> <spare kilobytes> <before|after> <package:arch=version>…`
+# (package as apt names it). Prints a line a file: side, package, version, path, bytes, sha256, where it came from.
+folder=$1
+spare=$2
+shift 2
+mkdir -p "$folder/before" "$folder/after" || exit
+chmod 755 "${folder%/*}" "$folder" "$folder/before" "$folder/after"
+
+# A file's name in the cache: the version's colons are %3a there.
+name_of() { printf '%s_%s_' "${1%%:*}" "$(echo "$2" | sed 's/:/%3a/g')"; }
+found() {
+    set -- "$1"/"$(name_of "$2" "$3")"*.deb
+    [ ! -e "$1" ] || echo "$1"
+}
+list() { while [ $# -gt 1 ]; do echo "$1 ${2%%=*} ${2#*=}"; shift 2; done; }
+wanted=$(list "$@")
+
+missing() {
+    echo "$wanted" | while read -r side package version; do
+        [ -n "$(found "$folder/$side" "$package" "$version")" ] || echo "$side $package $version"
+    done
+}
+
+free() { df -Pk "$1" | awk 'NR == 2 { print $4 }'; }
+need_space() { # kilobytes, folder, what for
+    if [ "$(free "$2")" -lt "$1" ]; then
+        say "no space: $3 needs $(($1 / 1024)) MB in $2, $(($(free "$2") / 1024)) MB are free"
+        exit 28
+    fi
+}
+
+missing | while read -r side package version; do
+    cached=$(found /var/cache/apt/archives "$package" "$version")
+    [ -z "$cached" ] || cp "$cached" "$folder/$side/"
+done
+
+# One call tells what the repositories still have; asking for a version they lack would fail the whole download.
+lacking=$(missing)
+if [ -n "$lacking" ]; then
+    # shellcheck disable=SC2046 - one word a package
+    have=$(apt-cache madison $(echo "$lacking" | awk '{ print $2 }' | sort -u) | awk -F' *[|] *' '{ gsub(/ /, "", $1); print $1, $2 }')
+    for side in before after; do
+        names=$(echo "$lacking" | awk -v side="$side" '$1 == side' | while read -r _ package version; do
+            echo "$have" | grep -qxF "${package%%:*} $version" && echo "$package=$version"
+        done)
+        [ -n "$names" ] || continue
+        # shellcheck disable=SC2086
+        bytes=$(apt-get -q download --print-uris $names | awk '{ sum += $3 } END { printf "%.0f", sum }')
+        need_space $((bytes / 1024 + spare)) "$folder" "saving the packages"
+        # shellcheck disable=SC2086
+        (cd "$folder/$side" && apt-get -q -o APT::Sandbox::User=root download $names) >&2
+    done
+fi
+
+# A repository that dropped the installed version leaves one way: make the package again from what is installed.
+missing | while read -r side package version; do
+    [ "$side" = before ] && command -v dpkg-repack >/dev/null || continue
+    [ "$(dpkg-query -W -f='${Version}' "$package")" = "$version" ] || continue
+    need_space $(($(dpkg-query -W -f='${Installed-Size}' "$package") + spare)) "$folder" "saving $package"
+    (cd "$folder/$side" && dpkg-repack --deb-option=-Zgzip "$package") >&2 && touch "$folder/$side/$package.repacked"
+done || exit
+
+for deb in "$folder"/after/*.deb; do
+    [ ! -e "$deb" ] || dpkg-deb -f "$deb" Installed-Size
+done | awk -v spare="$spare" '{ sum += $1; if ($1 > most) most = $1 } END { print sum + most + spare }' | {
+    read -r kilobytes
+    need_space "$kilobytes" /usr "unpacking the packages"
+} || exit
+
+echo "$wanted" | while read -r side package version; do
+    deb=$(found "$folder/$side" "$package" "$version")
+    if [ -z "$deb" ]; then
+        printf '%s\t%s\t%s\t-\t0\t-\tmissing\n' "$side" "$package" "$version"
+        continue
+    fi
+    how=saved
+    [ ! -e "$folder/$side/$package.repacked" ] || how=repacked
+    sum=$(sha256sum <"$deb")
+    printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$side" "$package" "$version" "$deb" "$(stat -c %s "$deb")" "${sum%% *}" "$how"
+done

@@ -1,0 +1,129 @@
+# What this host looks like to patching, in `@section` blocks. Arguments: seconds to wait for the lists' lock,
+# `refresh` or `cached`. It changes nothing but the package manager's own lists of what the repositories offer.
+export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
+wait_seconds=$1
+lists=$2
+section() { printf '\n@%s\n' "$1"; }
+
+section clock
+date +%s.%N
+
+section host
+. /etc/os-release
+printf 'os=%s\ncodename=%s\n' "$PRETTY_NAME" "${VERSION_CODENAME:-}"
+printf 'kernel=%s\n' "$(uname -r)"
+printf 'boot_id=%s\n' "$(cat /proc/sys/kernel/random/boot_id)"
+
+section disk
+for folder in / /var /usr /boot; do
+    [ ! -d "$folder" ] || printf '%s %s\n' "$folder" "$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')"
+done
+
+# Whoever holds an fcntl lock is in /proc/locks. Its device and inode differ from stat's on overlay and btrfs,
+# so the holder's open files say which lock it is.
+section lock
+awk '$2 == "POSIX" && $4 == "WRITE" && $5 > 0 { print $5 }' /proc/locks | sort -u | while read -r pid; do
+    for fd in /proc/"$pid"/fd/*; do
+        case $(readlink "$fd") in
+        /var/lib/dpkg/lock | /var/lib/dpkg/lock-frontend | /var/lib/rpm/.rpm.lock)
+            printf '%s %s\n' "$pid" "$(tr '\0' ' ' </proc/"$pid"/cmdline)"
+            break
+            ;;
+        esac
+    done
+done
+
+scan_apt() {
+    section manager
+    echo apt
+
+    section update
+    if [ "$lists" = refresh ]; then
+        deadline=$(($(date +%s) + wait_seconds))
+        while :; do
+            said=$(apt-get update -q -o APT::Update::Error-Mode=any -o Acquire::Retries=1 2>&1)
+            code=$?
+            case $said in
+            *"Could not get lock"*) [ "$(date +%s)" -lt "$deadline" ] && sleep 1 && continue ;;
+            esac
+            break
+        done
+        printf '%s\nexit %s\n' "$said" "$code"
+    else
+        echo 'exit 0'
+    fi
+
+    section packages
+    dpkg-query -W -f='${Package}\t${Architecture}\t${Version}\t${db:Status-Abbrev}\n'
+    section held
+    apt-mark showhold
+    section automatic
+    apt-mark showauto
+    section archives
+    apt-cache policy
+    section candidates
+    native=$(dpkg --print-architecture)
+    names=$(apt list --upgradable 2>/dev/null | sed -n 's|^\([^/ ]*\)/[^ ]* [^ ]* \([^ ]*\) \[.*|\1 \2|p' |
+        while read -r name arch; do
+            case $arch in "$native" | all) echo "$name" ;; *) echo "$name:$arch" ;; esac
+        done)
+    # shellcheck disable=SC2086 - one word a package
+    [ -z "$names" ] || apt-cache policy $names
+    section native
+    echo "$native"
+    section audit
+    dpkg --audit
+    section reboot
+    [ ! -e /run/reboot-required ] || echo required
+    [ ! -e /run/reboot-required.pkgs ] || sort -u /run/reboot-required.pkgs
+    section kernels
+    ls /boot/vmlinuz-* 2>/dev/null | sed 's|.*/vmlinuz-||' | sort -V
+    section advisories
+    if [ -e /var/lib/day2/advisories ]; then
+        cat /var/lib/day2/advisories
+    elif command -v debsecan >/dev/null; then
+        timeout 30 debsecan --suite "$VERSION_CODENAME" --only-fixed --format simple 2>/dev/null
+    fi
+}
+
+scan_dnf() {
+    section manager
+    echo dnf
+    section update
+    if [ "$lists" = refresh ]; then
+        dnf -q makecache 2>&1
+        echo "exit $?"
+    else
+        echo 'exit 0'
+    fi
+    section packages
+    rpm -qa --queryformat '%{NAME}\t%{ARCH}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n'
+    section held
+    dnf -q versionlock list 2>/dev/null
+    section user_installed
+    dnf -q -C repoquery --userinstalled --queryformat '%{name}' 2>/dev/null
+    section candidates
+    dnf -q -C list --upgrades 2>/dev/null
+    section advisories
+    dnf -q -C updateinfo list --updates 2>/dev/null
+    section cves
+    dnf -q -C updateinfo list --updates --with-cve 2>/dev/null
+    section audit
+    dnf -q -C check 2>/dev/null
+    section reboot
+    if dnf -q -C needs-restarting -r >/dev/null 2>&1; then :; else
+        [ $? != 1 ] || echo required
+    fi
+}
+
+if command -v apt-get >/dev/null; then
+    scan_apt
+elif command -v dnf >/dev/null; then
+    scan_dnf
+else
+    section manager
+    echo none
+fi
+
+section end
+date +%s.%N
