@@ -1,0 +1,1 @@
+"""Security patching: the same tested versions for every host, in waves, with a way back."""

@@ -1,0 +1,196 @@
+"""The plan of a patch run: hosts in waves, exact versions, and everything an approver should know. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from day2.control import plan
+from day2.control.plan import Trigger
+from day2.errors import PlanRefused
+from day2.hosts.model import PatchSet, Scan
+from day2.inventory.model import Environment, Host
+from day2.inventory.patching import PatchPolicy
+from day2.operations.database_backup.planning import dependents
+from day2.operations.security_patching import gates, sla, waves, window
+from day2.operations.security_patching.gates import Proof
+from day2.operations.security_patching.sla import Due, Known
+from day2.operations.security_patching.waves import Wave
+from day2.operations.security_patching.window import Freeze
+from day2.units import utc
+
+OPERATION = "security_patching"
+RUNBOOK = "The plan was refused"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked for. `proven` is when the set already went through a canary: a rerun, of what was left."""
+
+    environment: Environment
+    hosts: tuple[Host, ...]
+    trigger: Trigger
+    dry_run: bool
+    policy_hash: str
+    proven: bool = False
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was found: scans by host (none where a host did not answer, and why), and the rest as recorded."""
+
+    scans: Mapping[str, Scan]
+    unreachable: Mapping[str, str] = field(default_factory=dict)
+    proofs: Mapping[str, Proof | None] = field(default_factory=dict)
+    first: Known = field(default_factory=dict)
+    freezes: Sequence[Freeze] = ()
+
+
+def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) -> dict[str, Any]:
+    """Write the plan. Raises PlanRefused with everything in the way at once."""
+    policy = _policy(request)
+    opening = window.opening(request.environment, now)
+    blocked = {each.name: why for each in request.hosts if (why := unfit(each, request, seen))}
+    arranged, fleet = waves.arrange(request.hosts, policy, fleet=len(request.environment.hosts))
+    _require(request, blocked, now)
+    _require_budget(arranged, blocked, fleet)
+    names = gates.databases(request.environment, [each.name for each in request.hosts])
+    found = gates.require(gates.recovery_points(names, seen.proofs, now=now, max_age=policy.recovery_point_max_age))
+    deadline = window.deadline(opening, seen.freezes, now)
+    planned = {
+        "schema": plan.SCHEMA,
+        "operation": OPERATION,
+        "environment": request.environment.name,
+        "change": "normal",
+        "dry_run": request.dry_run,
+        "trigger": plan.as_dict(request.trigger),
+        "targets": [_target(each, seen.scans.get(each.name), patch_set, blocked) for each in request.hosts],
+        "patch_set": patch_set.as_dict(),
+        "waves": [each.as_dict() for each in arranged],
+        "fleet_budget": fleet,
+        "deadline": {"at": utc(deadline.at), "why": deadline.why} if deadline else None,
+        "policy_hash": request.policy_hash,
+        "tz": request.environment.timezone,
+    }
+    impact = _impact(request, seen, now) | {"gates": [each.as_dict() for each in found]}
+    return planned | {"digest": plan.digest(planned), "impact": impact}
+
+
+def unfit(host: Host, request: Request, seen: Seen) -> str | None:
+    """Why a host cannot be patched as it is. It stays in the plan, is not touched, and uses up budget."""
+    scan = seen.scans.get(host.name)
+    if scan is None:
+        return seen.unreachable.get(host.name) or "it was not scanned"
+    if scan.repository_errors:
+        return f"its repositories cannot be trusted: {scan.repository_errors[0]}"
+    if scan.audit:
+        return f"an earlier installation is half done (dpkg --audit): {scan.audit.splitlines()[0]}"
+    needed = request.environment.patch_policy(host).minimum_free_bytes
+    free = min((size for folder, size in scan.disk_free.items() if folder in ("/var", "/")), default=None)
+    if free is not None and free < needed:
+        return f"{free // 1_000_000} MB are free, {needed // 1_000_000} MB are needed"
+    return None
+
+
+def _policy(request: Request) -> PatchPolicy:
+    policy = request.environment.policies.security_patching
+    if policy is None:
+        raise _refused("this environment has no patch policy", "add policies.security_patching to its file")
+    plan.require_reason(request.trigger)
+    plan.require_targets([each.name for each in request.hosts], limit=policy.max_targets)
+    return policy
+
+
+def _require(request: Request, blocked: Mapping[str, str], now: datetime) -> None:
+    """A window that is open, and a canary that can be patched."""
+    environment = request.environment
+    if not request.dry_run and window.required(environment) and window.opening(environment, now) is None:
+        names = ", ".join(each.name for each in environment.windows if OPERATION in each.operations)
+        raise _refused(f"no window for patching is open ({names})", "wait for it, or add one by review")
+    canaries = [each.name for each in request.hosts if each.wave == "canary"]
+    fit = [each for each in canaries if each not in blocked]
+    if fit or request.proven:
+        return
+    if not canaries:
+        raise _refused("there is no canary among the hosts", "choose one with wave: canary as well")
+    told = "; ".join(f"{each}: {blocked[each]}" for each in canaries)
+    raise _refused(f"no canary can be patched: {told}", "mend one of them, then trigger again")
+
+
+def _require_budget(arranged: Sequence[Wave], blocked: Mapping[str, str], fleet: int) -> None:
+    """Hosts that are out of service already must leave room for the others."""
+    if len(blocked) >= fleet:
+        told = "; ".join(f"{name}: {why}" for name, why in list(blocked.items())[:5])
+        raise _refused(
+            f"the disruption budget of {fleet} is used up by {len(blocked)} hosts that cannot be patched: {told}",
+            "mend them first",
+        )
+    for wave in arranged:
+        out = [each for each in wave.hosts if each in blocked]
+        if wave.budget <= len(out) < len(wave.hosts):
+            raise _refused(
+                f"the disruption budget of {wave.name} ({wave.budget}) is used up by hosts that cannot be patched: "
+                + "; ".join(f"{each}: {blocked[each]}" for each in out[:5]),
+                "mend them, or leave them out of this run",
+            )
+
+
+def _target(host: Host, scan: Scan | None, patch_set: PatchSet, blocked: Mapping[str, str]) -> dict[str, Any]:
+    """One host: how many packages change on it, and what keeps it out."""
+    had = scan.versions() if scan else {}
+    changes = [each for each in patch_set.changes if had.get(each.key, each.after) != each.after]
+    return {
+        "name": host.name,
+        "wave": host.wave,
+        "connection": host.connection,
+        "changes": len(changes),
+        "held": sorted(each.name for each in scan.packages if each.held and each.candidate) if scan else [],
+        "kernel": scan.kernel if scan else None,
+        "blocked": blocked.get(host.name),
+    }
+
+
+def _impact(request: Request, seen: Seen, now: datetime) -> dict[str, Any]:
+    """What stands on the hosts, how late they are, and how many wait for each package."""
+    environment = request.environment
+    due = [each for host in request.hosts for each in _due(environment, host, seen, now)]
+    late = [each for each in due if each.standing == "late"]
+    services: dict[str, list[str]] = {}
+    for host in request.hosts:
+        for name in dependents(environment, f"host/{host.name}"):
+            services.setdefault(name, []).append(host.name)
+    return {
+        "dependents": services,
+        "waiting": len(due),
+        "late": len(late),
+        "late_hosts": sorted({each.host for each in late}),
+        "excused": sorted({name for each in due if each.standing == "excused" for name in each.excuse.names}),
+        "oldest_days": max((each.age.days for each in due), default=0),
+        "packages": _packages(due),
+    }
+
+
+def _due(environment: Environment, host: Host, seen: Seen, now: datetime) -> Iterator[Due]:
+    scan = seen.scans.get(host.name)
+    if scan is not None:
+        policy = environment.patch_policy(host)
+        yield from sla.judge(scan, policy, register=environment.patch_exceptions, first=seen.first, now=now)
+
+
+def _packages(due: Sequence[Due]) -> dict[str, dict[str, Any]]:
+    """By `name:arch`: on how many hosts, how bad, for how long, and for which advisories."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in due:
+        row = found.setdefault(
+            each.package.key, {"hosts": 0, "severity": each.severity, "days": 0, "advisories": each.package.advisories}
+        )
+        row["hosts"] += 1
+        row["days"] = max(row["days"], each.age.days)
+        row["severity"] = min(row["severity"], each.severity, key=sla.RANK.__getitem__)
+    return {key: row | {"advisories": list(row["advisories"])} for key, row in sorted(found.items())}
+
+
+def _refused(happened: str, next_step: str) -> PlanRefused:
+    return PlanRefused(happened, left="nothing was touched", next_step=next_step, runbook=RUNBOOK)
