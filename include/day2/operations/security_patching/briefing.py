@@ -36,6 +36,8 @@ def _opening(planned: Mapping[str, Any]) -> Iterator[str]:
         f"asked for by {trigger['user'] or trigger['type']}; reason: {trigger['reason'] or '-'};"
         f" ticket: {trigger['ticket'] or '-'}"
     )
+    if planned["emergency"]:
+        yield "EMERGENCY: outside of any maintenance window"
     yield f"patch set {planned['patch_set']['digest'][:12]}: frozen; every host gets exactly these versions"
 
 

@@ -27,7 +27,11 @@ RUNBOOK = "The plan was refused"
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for. `proven` is when the set already went through a canary: a rerun, of what was left."""
+    """What was asked for.
+
+    `proven` says that the set already went through a canary: a rerun, of what was left. `emergency` goes
+    without a window, never without a person's approval.
+    """
 
     environment: Environment
     hosts: tuple[Host, ...]
@@ -35,6 +39,7 @@ class Request:
     dry_run: bool
     policy_hash: str
     proven: bool = False
+    emergency: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Seen:
 def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) -> dict[str, Any]:
     """Write the plan. Raises PlanRefused with everything in the way at once."""
     policy = _policy(request)
-    opening = window.opening(request.environment, now)
+    opening = None if request.emergency else window.opening(request.environment, now)
     blocked = {each.name: why for each in request.hosts if (why := unfit(each, request, seen))}
     arranged, fleet = waves.arrange(request.hosts, policy, fleet=len(request.environment.hosts))
     _require(request, blocked, now)
@@ -64,6 +69,7 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
         "operation": OPERATION,
         "environment": request.environment.name,
         "change": "normal",
+        "emergency": request.emergency,
         "dry_run": request.dry_run,
         "trigger": plan.as_dict(request.trigger),
         "targets": [_target(each, seen.scans.get(each.name), patch_set, blocked) for each in request.hosts],
@@ -99,6 +105,8 @@ def _policy(request: Request) -> PatchPolicy:
     if policy is None:
         raise _refused("this environment has no patch policy", "add policies.security_patching to its file")
     plan.require_reason(request.trigger)
+    if request.emergency and not (request.trigger.by_hand and request.trigger.ticket.strip()):
+        raise _refused("an emergency is asked for by hand, with a ticket", "trigger it again and fill in `ticket`")
     plan.require_targets([each.name for each in request.hosts], limit=policy.max_targets)
     return policy
 
@@ -106,7 +114,8 @@ def _policy(request: Request) -> PatchPolicy:
 def _require(request: Request, blocked: Mapping[str, str], now: datetime) -> None:
     """A window that is open, and a canary that can be patched."""
     environment = request.environment
-    if not request.dry_run and window.required(environment) and window.opening(environment, now) is None:
+    bound = window.required(environment) and not (request.dry_run or request.emergency)
+    if bound and window.opening(environment, now) is None:
         names = ", ".join(each.name for each in environment.windows if OPERATION in each.operations)
         raise _refused(f"no window for patching is open ({names})", "wait for it, or add one by review")
     canaries = [each.name for each in request.hosts if each.wave == "canary"]
