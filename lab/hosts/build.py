@@ -1,0 +1,125 @@
+"""The tree all hosts share: a minimal Debian with the vendor's first releases, made once and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from day2.errors import StepFailed
+from lab.files import lock
+from lab.hosts import packages
+from lab.hosts.releases import BASE, releases
+from lab.say import timed
+
+CODENAME = "bookworm"
+ARCHIVE = "http://deb.debian.org/debian"
+INCLUDE = ("openssh-server", "sudo", "python3", "procps", "iproute2", "iputils-ping", "curl")
+USER = "ops"
+# What the driving machine needs, by Debian package.
+PROGRAMS = {
+    "mmdebstrap": "mmdebstrap",
+    "apt-ftparchive": "apt-utils",
+    "gpg": "gpg",
+    "ssh-keygen": "openssh-client",
+    "ip": "iproute2",
+    "unshare": "util-linux",
+    "dpkg-deb": "dpkg",
+}
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What fleets are made from. Nothing writes to it after it was made."""
+
+    tree: Path
+    shelf: Path
+
+
+def missing() -> list[str]:
+    """The Debian packages this machine lacks to build and run hosts."""
+    return sorted({package for program, package in PROGRAMS.items() if shutil.which(program) is None})
+
+
+def golden(folder: Path) -> Golden:
+    """The shared tree and the shelf of releases in `folder`; made if this version of them is not there yet."""
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with lock(folder / "build.lock"):
+        plain = _once(folder, "debian", _digest(CODENAME, *INCLUDE), make=_bootstrap)
+        digest = _digest(plain.name, *(repr(each) for each in releases()), _own_code())
+        shelf = _once(folder, "shelf", digest, make=lambda new: packages.build(releases(), new))
+        tree = _once(folder, "tree", digest, make=lambda new: _furnish(plain, shelf, new))
+    return Golden(tree, shelf)
+
+
+def _once(folder: Path, kind: str, digest: str, *, make: Callable[[Path], None]) -> Path:
+    """The folder of that content. It gets its name when it is complete; older versions of it are removed."""
+    final = folder / f"{kind}-{digest}"
+    if final.exists():
+        return final
+    for old in folder.glob(f"{kind}-*"):
+        shutil.rmtree(old)
+    partial = folder / f"{kind}-part"
+    with timed(f"The hosts' {kind}"):
+        make(partial)
+    return partial.rename(final)
+
+
+def _bootstrap(new: Path) -> None:
+    without = [f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("man", "locale", "info")]
+    include = f"--include={','.join(INCLUDE)}"
+    _run("mmdebstrap", "--quiet", "--variant=minbase", include, *without, CODENAME, str(new), _archive())
+
+
+def _archive() -> str:
+    """The Debian archive this machine installs from, which may be a mirror nearer than Debian's own."""
+    listed = subprocess.run(
+        ("apt-get", "indextargets", "--format", "$(ORIGIN) $(SITE)"), capture_output=True, text=True
+    )
+    sites = [line.split()[1] for line in listed.stdout.splitlines() if line.startswith("Debian ")]
+    return next((each for each in sites if "security" not in each), ARCHIVE)
+
+
+def _furnish(plain: Path, shelf: Path, new: Path) -> None:
+    """A copy of the plain tree with the vendor's first releases, a login, and none of Debian's own archives."""
+    _run("cp", "-a", str(plain), str(new))
+    (new / "etc/apt/sources.list").unlink()
+    for key in (new / "etc/ssh").glob("ssh_host_*"):
+        key.unlink()
+    _run("chroot", str(new), "useradd", "--create-home", "--shell", "/bin/sh", "--password", "*", USER)
+    debs = [shelf / each.file_name for each in releases() if each.suite == BASE]
+    (new / "debs").mkdir()
+    for deb in debs:
+        shutil.copy2(deb, new / "debs")
+    _run("chroot", str(new), "dpkg", "--install", *(f"/debs/{each.name}" for each in debs))
+    shutil.rmtree(new / "debs")
+    wanted = new / "etc/systemd/system/multi-user.target.wants"
+    wanted.mkdir(parents=True, exist_ok=True)
+    for unit in ("ssh.service", "acme-agent.service"):
+        (wanted / unit).unlink(missing_ok=True)
+        (wanted / unit).symlink_to(f"/lib/systemd/system/{unit}")
+
+
+def _run(*command: str) -> None:
+    env = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    if done.returncode != 0:
+        raise StepFailed(
+            f"`{' '.join(command[:2])}` answered {done.returncode}: {done.stderr[-800:].strip()}",
+            target="the hosts' tree",
+            left="nothing that a later start would use",
+            next_step="check that this machine reaches a Debian archive",
+        )
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _own_code() -> str:
+    """The code that builds is part of what is built."""
+    return "".join(Path(each).read_text(encoding="utf-8") for each in (__file__, packages.__file__))

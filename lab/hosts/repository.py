@@ -1,0 +1,109 @@
+"""The vendor's signed apt repository: suites that keep one version of a package, as Debian's do."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from day2.errors import PlanRefused
+from lab.hosts import keys, packages
+from lab.hosts.releases import SUITES, Release, Suite, releases
+
+HOST_NAME = "repository.lab"
+LABELS = {"base": "Acme", "security": "Acme-Security", "updates": "Acme"}
+VALID = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A folder that a web server hands out. `shelf` has every release; `keys_folder` the signing keys."""
+
+    folder: Path
+    shelf: Path
+    keys_folder: Path
+
+    def create(self) -> None:
+        """Publish what is published from the start."""
+        for name in ("archive", "stranger"):
+            keys.make_signing_key(self.keys_folder / f"{name}.key")
+        for release in releases():
+            if release.suite:
+                self._take(release.suite, release)
+        self.index(SUITES)
+
+    def sources(self, keyring: str) -> str:
+        """The lines of a host's sources.list."""
+        return "".join(f"deb [signed-by={keyring}] http://{HOST_NAME} acme-{suite} main\n" for suite in SUITES)
+
+    def publish(self, suite: Suite, package: str, version: str) -> None:
+        """Bring a release into a suite. The earlier version leaves it: a suite keeps one."""
+        found = [each for each in releases() if (each.name, each.version) == (package, version)]
+        if not found:
+            raise PlanRefused(f"there is no {package} {version} on the shelf", target=str(self.shelf))
+        self._take(suite, found[0])
+        self.index([suite])
+
+    def withdraw(self, suite: Suite, package: str) -> None:
+        """Take a package out of a suite. Hosts that installed it keep it."""
+        for file in self._pool(suite).glob(f"{package}_*.deb"):
+            file.unlink()
+        self.index([suite])
+
+    def index(
+        self, suites: Iterable[Suite], *, key: str = "archive", valid: timedelta = VALID, at: datetime | None = None
+    ) -> None:
+        """Write and sign the indexes of suites, as of now or of another moment."""
+        with keys.signer(self.keys_folder / f"{key}.key") as gpg:
+            for suite in suites:
+                self._index(suite, gpg, at=at or datetime.now(UTC), valid=valid)
+
+    def versions(self, suite: Suite) -> dict[str, str]:
+        """Package and version of what a suite offers."""
+        pairs = (file.name.split("_") for file in self._pool(suite).glob("*.deb"))
+        return {name: version for name, version, _ in pairs}
+
+    def _index(self, suite: Suite, gpg: tuple[str, ...], *, at: datetime, valid: timedelta) -> None:
+        dist = self.folder / "dists" / f"acme-{suite}"
+        binary = dist / "main/binary-amd64"
+        binary.mkdir(parents=True, exist_ok=True)
+        listing = _run("apt-ftparchive", "packages", f"pool/acme-{suite}", cwd=self.folder)
+        (binary / "Packages").write_bytes(listing)
+        (binary / "Packages.gz").write_bytes(gzip.compress(listing, mtime=0))
+        for old in ("Release", "InRelease"):
+            (dist / old).unlink(missing_ok=True)
+        options = {
+            "Origin": "Acme",
+            "Label": LABELS[suite],
+            "Suite": f"acme-{suite}",
+            "Codename": f"acme-{suite}",
+            "Architectures": "amd64 all",
+            "Components": "main",
+            "Date": f"{at:%a, %d %b %Y %H:%M:%S} UTC",
+            "Valid-Until": f"{at + valid:%a, %d %b %Y %H:%M:%S} UTC",
+            "Changelogs": f"http://{HOST_NAME}/changelogs/@CHANGEPATH@_changelog",
+        }
+        settings = [f"-oAPT::FTPArchive::Release::{name}={value}" for name, value in options.items()]
+        release = _run("apt-ftparchive", *settings, "release", ".", cwd=dist)
+        (dist / "Release").write_bytes(release)
+        _run(*gpg, "--clearsign", "--output", "InRelease", "Release", cwd=dist)
+
+    def _take(self, suite: Suite, release: Release) -> None:
+        pool = self._pool(suite)
+        for file in pool.glob(f"{release.name}_*.deb"):
+            file.unlink()
+        packages.take(release, self.shelf, pool)
+        # apt asks for main/<first letter>/<source>/<source>_<version>_changelog, without an epoch.
+        notes = self.folder / "changelogs/main" / release.name[0] / release.name
+        notes.mkdir(parents=True, exist_ok=True)
+        (notes / f"{release.name}_{release.version}_changelog").write_text(packages.changelog(release))
+
+    def _pool(self, suite: Suite) -> Path:
+        return self.folder / "pool" / f"acme-{suite}"
+
+
+def _run(*command: str, cwd: Path) -> bytes:
+    return subprocess.run(command, check=True, capture_output=True, cwd=cwd).stdout
