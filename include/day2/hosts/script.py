@@ -6,13 +6,16 @@ Nothing is installed there: a host needs `/bin/sh` and its own package manager, 
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from types import MappingProxyType
 
 from day2.errors import StepFailed
 from day2.hosts.shell import SECONDS, Done, Shell
 
 SUDO = ("sudo", "-n", "--")
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -24,19 +27,22 @@ class Host:
     become: tuple[str, ...] = SUDO
 
 
-def text(name: str) -> str:
-    """A script of ours, as text."""
-    return (resources.files("day2.hosts") / "scripts" / name).read_text(encoding="utf-8")
+def whole(name: str) -> str:
+    """A script of ours with the functions that all of them share."""
+    folder = resources.files("day2.hosts") / "scripts"
+    return "\n".join((folder / each).read_text(encoding="utf-8") for each in ("common.sh", name))
 
 
-def run(host: Host, name: str, *arguments: str, seconds: float = SECONDS, before: str = "") -> Done:
+def run(host: Host, name: str, *arguments: str, seconds: float = SECONDS, values: Mapping[str, str] = NOTHING) -> Done:
     """Run a script as root. Raises StepFailed if sudo refuses, Unavailable if the host does not answer.
 
-    `before` is put in front of the script: its functions and here-documents.
+    `values` are variables the script finds set: what is too long for an argument.
     """
+    given = "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items())
     # In braces: the shell reads all of it before it runs any, so no command of the script can eat the rest.
-    body = f"{{\n{before}{text(name)}\n}} </dev/null\n".encode()
-    return as_root(host, "sh", "-s", "--", *arguments, stdin=body, seconds=seconds)
+    # Its name is the first argument only so that a log, and `ps` on the host, say which one it is.
+    body = f"{{\nshift\n{given}{whole(name)}\n}} </dev/null\n".encode()
+    return as_root(host, "sh", "-s", "--", name, *arguments, stdin=body, seconds=seconds)
 
 
 def as_root(host: Host, *command: str, stdin: bytes = b"", seconds: float = SECONDS) -> Done:

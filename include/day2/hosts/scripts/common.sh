@@ -1,9 +1,15 @@
-# Put in front of the scripts that change packages.
+# Put in front of every script.
 export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
 # Nobody is there to answer: no question of debconf, of ucf, of needrestart, and changed configuration files stay.
 export DEBIAN_FRONTEND=noninteractive DEBCONF_NONINTERACTIVE_SEEN=true UCF_FORCE_CONFFOLD=1
 export NEEDRESTART_MODE=l APT_LISTCHANGES_FRONTEND=none
 umask 022
+
+# The file of a package in a cache: `file_of <name[:arch]> <version>`. Without an architecture it is for all.
+file_of() {
+    case $1 in *:*) arch=${1#*:} ;; *) arch=all ;; esac
+    printf '%s_%s_%s.deb' "${1%%:*}" "$(echo "$2" | sed 's/:/%3a/g')" "$arch"
+}
 
 say() { echo "day2: $*"; }
 

@@ -8,7 +8,7 @@ shift
 wait_for_lock "$seconds"
 code=0
 if [ $# -gt 0 ]; then
-    dpkg --force-downgrade --force-confdef --force-confold --install "$@" || code=$?
+    dpkg --force-downgrade --force-confdef --force-confold --auto-deconfigure --install "$@" || code=$?
 fi
 # Only now does nothing need the packages that came with the set.
 # shellcheck disable=SC2086

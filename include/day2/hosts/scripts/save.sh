@@ -6,18 +6,12 @@ shift 2
 mkdir -p "$folder/before" "$folder/after" || exit
 chmod 755 "${folder%/*}" "$folder" "$folder/before" "$folder/after"
 
-# A file's name in the cache: the version's colons are %3a there.
-name_of() { printf '%s_%s_' "${1%%:*}" "$(echo "$2" | sed 's/:/%3a/g')"; }
-found() {
-    set -- "$1"/"$(name_of "$2" "$3")"*.deb
-    [ ! -e "$1" ] || echo "$1"
-}
 list() { while [ $# -gt 1 ]; do echo "$1 ${2%%=*} ${2#*=}"; shift 2; done; }
 wanted=$(list "$@")
 
 missing() {
     echo "$wanted" | while read -r side package version; do
-        [ -n "$(found "$folder/$side" "$package" "$version")" ] || echo "$side $package $version"
+        [ -e "$folder/$side/$(file_of "$package" "$version")" ] || echo "$side $package $version"
     done
 }
 
@@ -30,15 +24,15 @@ need_space() { # kilobytes, folder, what for
 }
 
 missing | while read -r side package version; do
-    cached=$(found /var/cache/apt/archives "$package" "$version")
-    [ -z "$cached" ] || cp "$cached" "$folder/$side/"
+    cached=/var/cache/apt/archives/$(file_of "$package" "$version")
+    [ ! -e "$cached" ] || cp "$cached" "$folder/$side/"
 done
 
 # One call tells what the repositories still have; asking for a version they lack would fail the whole download.
 lacking=$(missing)
 if [ -n "$lacking" ]; then
     # shellcheck disable=SC2046 - one word a package
-    have=$(apt-cache madison $(echo "$lacking" | awk '{ print $2 }' | sort -u) | awk -F' *[|] *' '{ gsub(/ /, "", $1); print $1, $2 }')
+    have=$(apt-cache madison $(echo "$lacking" | awk '{ print $2 }' | sort -u) | awk -F' *[|] *' '{ gsub(/ |:.*/, "", $1); print $1, $2 }')
     for side in before after; do
         names=$(echo "$lacking" | awk -v side="$side" '$1 == side' | while read -r _ package version; do
             echo "$have" | grep -qxF "${package%%:*} $version" && echo "$package=$version"
@@ -57,7 +51,11 @@ missing | while read -r side package version; do
     [ "$side" = before ] && command -v dpkg-repack >/dev/null || continue
     [ "$(dpkg-query -W -f='${Version}' "$package")" = "$version" ] || continue
     need_space $(($(dpkg-query -W -f='${Installed-Size}' "$package") + spare)) "$folder" "saving $package"
-    (cd "$folder/$side" && dpkg-repack --deb-option=-Zgzip "$package") >&2 && touch "$folder/$side/$package.repacked"
+    made=$(mktemp -d "$folder/repack.XXXXXX")
+    (cd "$made" && dpkg-repack --deb-option=-Zgzip "$package") >&2
+    deb=$folder/before/$(file_of "$package" "$version")
+    mv "$made"/*.deb "$deb" && touch "$deb.repacked"
+    rm -rf "$made"
 done || exit
 
 for deb in "$folder"/after/*.deb; do
@@ -68,13 +66,13 @@ done | awk -v spare="$spare" '{ sum += $1; if ($1 > most) most = $1 } END { prin
 } || exit
 
 echo "$wanted" | while read -r side package version; do
-    deb=$(found "$folder/$side" "$package" "$version")
-    if [ -z "$deb" ]; then
+    deb=$folder/$side/$(file_of "$package" "$version")
+    if [ ! -e "$deb" ]; then
         printf '%s\t%s\t%s\t-\t0\t-\tmissing\n' "$side" "$package" "$version"
         continue
     fi
     how=saved
-    [ ! -e "$folder/$side/$package.repacked" ] || how=repacked
+    [ ! -e "$deb.repacked" ] || how=repacked
     sum=$(sha256sum <"$deb")
     printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$side" "$package" "$version" "$deb" "$(stat -c %s "$deb")" "${sum%% *}" "$how"
 done

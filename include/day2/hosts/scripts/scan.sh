@@ -1,6 +1,5 @@
 # What this host looks like to patching, in `@section` blocks. Arguments: seconds to wait for the lists' lock,
 # `refresh` or `cached`. It changes nothing but the package manager's own lists of what the repositories offer.
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
 wait_seconds=$1
 lists=$2
 section() { printf '\n@%s\n' "$1"; }
@@ -19,19 +18,8 @@ for folder in / /var /usr /boot; do
     [ ! -d "$folder" ] || printf '%s %s\n' "$folder" "$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')"
 done
 
-# Whoever holds an fcntl lock is in /proc/locks. Its device and inode differ from stat's on overlay and btrfs,
-# so the holder's open files say which lock it is.
 section lock
-awk '$2 == "POSIX" && $4 == "WRITE" && $5 > 0 { print $5 }' /proc/locks | sort -u | while read -r pid; do
-    for fd in /proc/"$pid"/fd/*; do
-        case $(readlink "$fd") in
-        /var/lib/dpkg/lock | /var/lib/dpkg/lock-frontend | /var/lib/rpm/.rpm.lock)
-            printf '%s %s\n' "$pid" "$(tr '\0' ' ' </proc/"$pid"/cmdline)"
-            break
-            ;;
-        esac
-    done
-done
+lock_holders
 
 scan_apt() {
     section manager

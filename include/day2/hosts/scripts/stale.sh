@@ -1,7 +1,6 @@
 # Processes that run code which is no longer on disk: `pid<TAB>unit<TAB>file`, one line a file. Changes nothing.
 # A mapped library or program that was replaced shows as deleted; a script does not: there, the file is younger
 # than the process. The unit is the cgroup's, or that of the process systemd started.
-export LC_ALL=C PATH=/usr/sbin:/usr/bin:/sbin:/bin:/usr/local/sbin:/usr/local/bin
 booted=$(awk '$1 == "btime" { print $2 }' /proc/stat)
 ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
 
@@ -61,6 +60,6 @@ for folder in /proc/[0-9]*; do
 done
 
 if command -v needrestart >/dev/null; then
-    NEEDRESTART_MODE=l needrestart -b -r l -l 2>/dev/null | sed -n 's/^NEEDRESTART-SVC: *\(.*\)$/0\t\1\tneedrestart/p'
+    needrestart -b -r l -l 2>/dev/null | sed -n 's/^NEEDRESTART-SVC: *\(.*\)$/0\t\1\tneedrestart/p'
 fi
 exit 0

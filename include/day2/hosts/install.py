@@ -1,0 +1,140 @@
+"""Install exactly a frozen set on one host: saved first, detached, and never twice."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from day2.errors import StepFailed
+from day2.hosts import freeze, job, saved, script
+from day2.hosts.failures import cause
+from day2.hosts.freeze import apt_name
+from day2.hosts.model import PatchSet
+from day2.hosts.saved import Saved
+from day2.hosts.script import Host
+
+log = logging.getLogger("day2")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long things may take. `lock` is the wait for the package manager's lock."""
+
+    lock: timedelta = timedelta(minutes=5)
+    install: timedelta = timedelta(minutes=30)
+    patience: timedelta = timedelta(minutes=2)
+
+
+DEFAULT = Limits()
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What an installation did. `part` is the set's part for this host, `files` what can bring it back."""
+
+    outcome: Literal["changed", "unchanged"]
+    part: PatchSet
+    files: tuple[Saved, ...]
+    log: str = ""
+    repaired: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A host's part of the frozen set, with the files of both sides saved on it."""
+
+    frozen: PatchSet
+    part: PatchSet
+    files: tuple[Saved, ...]
+
+
+def prepare(host: Host, frozen: PatchSet, *, carried: Collection[Saved] = ()) -> Prepared:
+    """Find a host's part of the set, save both sides, and try it. Installs nothing.
+
+    Record what this returns before `act`: after a crash it is the way back.
+    """
+    part = freeze.fit(host, frozen)
+    if not part.changes:
+        return Prepared(frozen, part, ())
+    folder = saved.folder_of(frozen)
+    files = saved.save(host, part, folder, carried=carried)
+    indexed = script.run(host, "index.sh", folder)
+    if indexed.code != 0:
+        raise _failed(host, indexed.stdout + indexed.stderr, indexed.code, "nothing was installed")
+    return Prepared(frozen, part, files)
+
+
+def act(host: Host, prepared: Prepared, *, run_id: str, limits: Limits = DEFAULT) -> Installed:
+    """Install what was prepared, and see that exactly that is there. Idempotent: a second call follows or finds it.
+
+    Raises StepFailed with the cause and the state that is left, Unavailable where the host is out of sight.
+    """
+    work = _job(prepared, run_id, limits)
+    now = job.look(host, work.id)
+    if now.state != "running" and not wrong(host, prepared.part):
+        return Installed("changed" if now.state == "ended" else "unchanged", prepared.part, prepared.files, now.said)
+    if now.state == "interrupted":
+        log.warning("%s: the earlier attempt was killed; what it left is repaired first", host.name)
+    seen = job.run(
+        host, work, seconds=limits.install.total_seconds(), patience=limits.patience.total_seconds()
+    )  # fmt: skip
+    left = wrong(host, prepared.part)
+    if seen.state != "ended" or seen.code != 0 or left:
+        raise _failed(host, seen.said, seen.code, _left(left))
+    return Installed("changed", prepared.part, prepared.files, seen.said, "day2: an earlier dpkg was" in seen.said)
+
+
+def wrong(host: Host, part: PatchSet) -> dict[str, str]:
+    """What is not as the set wants it: package and what is there instead. Half-installed is wrong too."""
+    if not part.changes:
+        return {}
+    wanted = {apt_name(each): each.after for each in part.changes}
+    # Not all that is new is needed: what was offered as a dependency may rightly be absent.
+    optional = {apt_name(each) for each in part.changes if each.before is None}
+    present = versions(host, tuple(wanted))
+    found = {name: present.get(name, "absent") for name in wanted}
+    return {
+        name: have
+        for name, have in found.items()
+        if have != wanted[name] and not (have == "absent" and name in optional)
+    }
+
+
+def versions(host: Host, names: Collection[str]) -> dict[str, str]:
+    """Installed version by package; `unpacked 1.1` and the like where it is not fully installed."""
+    form = "${binary:Package}\\t${Package}\\t${db:Status-Status}\\t${Version}\\n"
+    done = script.as_root(host, "dpkg-query", "-W", "-f", form, *names)
+    found: dict[str, str] = {}
+    for line in done.stdout.splitlines():
+        full, plain, status, version = line.split("\t")
+        if status in ("not-installed", "config-files"):
+            continue
+        have = version if status == "installed" else f"{status} {version}"
+        found |= {name: have for name in names if name in (full, plain) or name.split(":")[0] == full}
+    return found
+
+
+def _job(prepared: Prepared, run_id: str, limits: Limits) -> job.Job:
+    wanted = sorted(f"{apt_name(each)}={each.after}" for each in prepared.part.changes if each.before)
+    folder = saved.folder_of(prepared.frozen)
+    waits = str(int(limits.lock.total_seconds()))
+    return job.Job(f"{job_name(run_id)}-install", "install.sh", (folder, waits, *wanted))
+
+
+def job_name(run_id: str) -> str:
+    """A run's id as a folder's name."""
+    return "".join(each if each.isalnum() or each in "._-" else "_" for each in run_id)
+
+
+def _left(left: dict[str, str]) -> str:
+    if not left:
+        return "every package of the set is at its version, but the installation did not end well"
+    return "not at the version of the set: " + ", ".join(f"{name} is {have}" for name, have in sorted(left.items()))
+
+
+def _failed(host: Host, said: str, code: int, left: str) -> StepFailed:
+    why = cause(said, code)
+    return StepFailed(why.happened, target=host.name, left=left, next_step=why.next_step, runbook=why.runbook)
