@@ -29,10 +29,19 @@ if [ "$1" = configure ] && [ -d /run/systemd/system ]; then
   systemctl restart acme-agent.service
 fi
 """
-FAILS = "#!/bin/sh\nset -e\n[ \"$1\" = configure ] || exit 0\necho 'acme-badpost: migration failed' >&2\nexit 1\n"
-WAITS = (
-    '#!/bin/sh\nset -e\n[ "$1" = configure ] || exit 0\nsleep "$(cat /etc/acme-slow.seconds 2>/dev/null || echo 1)"\n'
-)
+FAILS = """\
+#!/bin/sh
+set -e
+[ "$1" = configure ] || exit 0
+echo 'acme-badpost: migration failed' >&2
+exit 1
+"""
+WAITS = """\
+#!/bin/sh
+set -e
+[ "$1" = configure ] || exit 0
+sleep "$(cat /etc/acme-slow.seconds 2>/dev/null || echo 0)"
+"""
 
 
 @dataclass(frozen=True)

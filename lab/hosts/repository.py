@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
+import os
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -49,7 +52,7 @@ class Repository:
 
     def withdraw(self, suite: Suite, package: str) -> None:
         """Take a package out of a suite. Hosts that installed it keep it."""
-        for file in self._pool(suite).glob(f"{package}_*.deb"):
+        for file in self.pool(suite).glob(f"{package}_*.deb"):
             file.unlink()
         self.index([suite])
 
@@ -63,18 +66,13 @@ class Repository:
 
     def versions(self, suite: Suite) -> dict[str, str]:
         """Package and version of what a suite offers."""
-        pairs = (file.name.split("_") for file in self._pool(suite).glob("*.deb"))
+        pairs = (file.name.split("_") for file in self.pool(suite).glob("*.deb"))
         return {name: version for name, version, _ in pairs}
 
     def _index(self, suite: Suite, gpg: tuple[str, ...], *, at: datetime, valid: timedelta) -> None:
         dist = self.folder / "dists" / f"acme-{suite}"
-        binary = dist / "main/binary-amd64"
-        binary.mkdir(parents=True, exist_ok=True)
         listing = _run("apt-ftparchive", "packages", f"pool/acme-{suite}", cwd=self.folder)
-        (binary / "Packages").write_bytes(listing)
-        (binary / "Packages.gz").write_bytes(gzip.compress(listing, mtime=0))
-        for old in ("Release", "InRelease"):
-            (dist / old).unlink(missing_ok=True)
+        _write_listing(dist / "main/binary-amd64", listing)
         options = {
             "Origin": "Acme",
             "Label": LABELS[suite],
@@ -82,17 +80,17 @@ class Repository:
             "Codename": f"acme-{suite}",
             "Architectures": "amd64 all",
             "Components": "main",
+            "Acquire-By-Hash": "yes",
             "Date": f"{at:%a, %d %b %Y %H:%M:%S} UTC",
             "Valid-Until": f"{at + valid:%a, %d %b %Y %H:%M:%S} UTC",
             "Changelogs": f"http://{HOST_NAME}/changelogs/@CHANGEPATH@_changelog",
         }
         settings = [f"-oAPT::FTPArchive::Release::{name}={value}" for name, value in options.items()]
         release = _run("apt-ftparchive", *settings, "release", ".", cwd=dist)
-        (dist / "Release").write_bytes(release)
-        _run(*gpg, "--clearsign", "--output", "InRelease", "Release", cwd=dist)
+        _replace(dist / "InRelease", _run(*gpg, "--clearsign", "--output", "-", "-", cwd=dist, stdin=release))
 
     def _take(self, suite: Suite, release: Release) -> None:
-        pool = self._pool(suite)
+        pool = self.pool(suite)
         for file in pool.glob(f"{release.name}_*.deb"):
             file.unlink()
         packages.take(release, self.shelf, pool)
@@ -101,9 +99,29 @@ class Repository:
         notes.mkdir(parents=True, exist_ok=True)
         (notes / f"{release.name}_{release.version}_changelog").write_text(packages.changelog(release))
 
-    def _pool(self, suite: Suite) -> Path:
+    def pool(self, suite: Suite) -> Path:
+        """The folder of the package files a suite offers."""
         return self.folder / "pool" / f"acme-{suite}"
 
 
-def _run(*command: str, cwd: Path) -> bytes:
-    return subprocess.run(command, check=True, capture_output=True, cwd=cwd).stdout
+def _write_listing(folder: Path, listing: bytes) -> None:
+    """Under its name and under its digest: a host that read the Release before this one still finds its listing."""
+    for name, content in (("Packages", listing), ("Packages.gz", gzip.compress(listing, mtime=0))):
+        by_hash = folder / "by-hash/SHA256" / hashlib.sha256(content).hexdigest()
+        by_hash.parent.mkdir(parents=True, exist_ok=True)
+        by_hash.write_bytes(content)
+        _replace(folder / name, content)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Whole or not at all, and later by a second than before: apt asks only for what is newer."""
+    before = file.stat().st_mtime if file.exists() else 0.0
+    partial = file.with_name(f".{file.name}.part")
+    partial.write_bytes(content)
+    moment = max(time.time(), before + 1)
+    os.utime(partial, (moment, moment))
+    partial.rename(file)
+
+
+def _run(*command: str, cwd: Path, stdin: bytes = b"") -> bytes:
+    return subprocess.run(command, check=True, capture_output=True, cwd=cwd, input=stdin).stdout
