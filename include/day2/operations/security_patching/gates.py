@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from day2.errors import PlanRefused
-from day2.inventory.model import Environment
 from day2.units import duration
 
 RUNBOOK = "A gate is closed"
@@ -45,19 +44,6 @@ class Taken:
     said: str
 
 
-def databases(environment: Environment, hosts: Iterable[str]) -> tuple[str, ...]:
-    """The databases on or behind these hosts, in the inventory's order.
-
-    On: they, or their standby, run there, or they say that they depend on the host. Behind: the host, or a
-    service that stands on it, depends on them: a patch that makes it misbehave can spoil their data.
-    """
-    touched = {f"host/{each}" for each in hosts}
-    above = _closure(touched, _used_by(environment))
-    fronts = {each for each in above if each.startswith(("host/", "service/"))}
-    reached = above | _closure(fronts & _beside(environment, touched), _uses(environment))
-    return tuple(each.name for each in environment.databases if f"database/{each.name}" in reached)
-
-
 def recovery_points(
     names: Sequence[str], proofs: Mapping[str, Proof | None], *, now: datetime, max_age: timedelta
 ) -> Iterator[Gate]:
@@ -91,37 +77,3 @@ def require(found: Iterable[Gate]) -> tuple[Gate, ...]:
             runbook=RUNBOOK,
         )
     return gates
-
-
-Edges = Mapping[str, set[str]]
-
-
-def _uses(environment: Environment) -> Edges:
-    """What each thing stands on. A database stands on the hosts that it and its standby run on."""
-    edges = {f"service/{each.name}": set(each.depends_on) for each in environment.services}
-    edges |= {f"host/{each.name}": set(each.depends_on) for each in environment.hosts}
-    for each in environment.databases:
-        runs_on = (each.host, each.standby.host if each.standby else None)
-        edges[f"database/{each.name}"] = {*each.depends_on, *(f"host/{host}" for host in runs_on if host)}
-    return edges
-
-
-def _used_by(environment: Environment) -> Edges:
-    back: dict[str, set[str]] = {}
-    for name, needs in _uses(environment).items():
-        for need in needs:
-            back.setdefault(need, set()).add(name)
-    return back
-
-
-def _beside(environment: Environment, touched: set[str]) -> set[str]:
-    """The hosts themselves, and what stands directly on one of them."""
-    return touched | {name for name, needs in _uses(environment).items() if needs & touched}
-
-
-def _closure(start: set[str], edges: Edges) -> set[str]:
-    found, frontier = set(start), set(start)
-    while frontier:
-        frontier = {each for name in frontier for each in edges.get(name, ())} - found
-        found |= frontier
-    return found

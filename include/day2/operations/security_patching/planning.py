@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,8 +13,7 @@ from day2.errors import PlanRefused
 from day2.hosts.model import PatchSet, Scan
 from day2.inventory.model import Environment, Host
 from day2.inventory.patching import PatchPolicy
-from day2.operations.database_backup.planning import dependents
-from day2.operations.security_patching import gates, sla, waves, window
+from day2.operations.security_patching import gates, sla, surroundings, waves, window
 from day2.operations.security_patching.gates import Proof
 from day2.operations.security_patching.sla import Due, Known
 from day2.operations.security_patching.waves import Wave
@@ -61,7 +60,7 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
     arranged, fleet = waves.arrange(request.hosts, policy, fleet=len(request.environment.hosts))
     _require(request, blocked, now)
     _require_budget(arranged, blocked, fleet)
-    names = gates.databases(request.environment, [each.name for each in request.hosts])
+    names = surroundings.databases(request.environment, [each.name for each in request.hosts])
     found = gates.require(gates.recovery_points(names, seen.proofs, now=now, max_age=policy.recovery_point_max_age))
     deadline = window.deadline(opening, seen.freezes, now)
     planned = {
@@ -82,6 +81,11 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
     }
     impact = _impact(request, seen, now) | {"gates": [each.as_dict() for each in found]}
     return planned | {"digest": plan.digest(planned), "impact": impact}
+
+
+def brief(scan: Scan) -> Scan:
+    """What a plan, and the report, need of a scan: only the packages that wait. Small enough to hand on."""
+    return replace(scan, packages=scan.upgradable())
 
 
 def unfit(host: Host, request: Request, seen: Seen) -> str | None:
@@ -148,8 +152,8 @@ def _require_budget(arranged: Sequence[Wave], blocked: Mapping[str, str], fleet:
 
 def _target(host: Host, scan: Scan | None, patch_set: PatchSet, blocked: Mapping[str, str]) -> dict[str, Any]:
     """One host: how many packages change on it, and what keeps it out."""
-    had = scan.versions() if scan else {}
-    changes = [each for each in patch_set.changes if had.get(each.key, each.after) != each.after]
+    waiting = {each.key for each in scan.upgradable() if not each.held} if scan else set()
+    changes = [each for each in patch_set.changes if each.key in waiting]
     return {
         "name": host.name,
         "wave": host.wave,
@@ -166,12 +170,8 @@ def _impact(request: Request, seen: Seen, now: datetime) -> dict[str, Any]:
     environment = request.environment
     due = [each for host in request.hosts for each in _due(environment, host, seen, now)]
     late = [each for each in due if each.standing == "late"]
-    services: dict[str, list[str]] = {}
-    for host in request.hosts:
-        for name in dependents(environment, f"host/{host.name}"):
-            services.setdefault(name, []).append(host.name)
     return {
-        "dependents": services,
+        "dependents": surroundings.standing_on(environment, [each.name for each in request.hosts]),
         "waiting": len(due),
         "late": len(late),
         "late_hosts": sorted({each.host for each in late}),
