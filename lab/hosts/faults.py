@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from day2.errors import StepFailed
 from lab.hosts.fleet import Fleet
 from lab.hosts.machine import Machine
 from lab.processes import wait_until
@@ -31,16 +32,16 @@ FILLER = "/var/lab-filler"
 
 
 @contextmanager
-def dpkg_locked(machine: Machine) -> Iterator[int]:
-    """Another process on the host holds dpkg's locks. Gives its pid on this machine."""
+def dpkg_locked(machine: Machine) -> Iterator[None]:
+    """Another process on the host holds dpkg's locks."""
     command = machine.inside("python3", "-c", HOLD_LOCK)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as holder:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None  # noqa: S101 - a pipe was asked for
-        holder.stdout.readline()
+        if holder.stdout.readline() != "held\n":
+            raise StepFailed("dpkg's locks could not be taken", target=machine.name)
         try:
-            yield holder.pid
+            yield
         finally:
-            # Its child is in the host's pid namespace; ending it there ends this one too.
             machine.run("pkill", "-KILL", "-f", "lock-frontend")
 
 
@@ -194,5 +195,7 @@ def is_off(machine: Machine) -> bool:
 
 
 def runs(machine: Machine, *pattern: str) -> bool:
-    """Whether pgrep finds a process on the host."""
+    """Whether pgrep finds a process on the host; it finds none while the host is off."""
+    if is_off(machine):
+        return False
     return subprocess.run(machine.inside("pgrep", *pattern), capture_output=True).returncode == 0

@@ -80,7 +80,7 @@ class Machine:
     def inside(self, *command: str) -> tuple[str, ...]:
         """The command line that runs a command in the host, as root, without the network."""
         init = self.init()
-        enter = ("--mount", "--uts", "--ipc", "--net", "--pid", "--time", f"--root=/proc/{init}/root", "--wd=/")
+        enter = ("--mount", "--uts", "--ipc", "--net", "--pid", "--time", f"--root=/proc/{init}/root")
         return ("nsenter", "--target", str(init), *enter, *command)
 
     def run(self, *command: str, stdin: str = "") -> str:

@@ -82,11 +82,12 @@ class Repository:
             "Components": "main",
             "Acquire-By-Hash": "yes",
             "Date": f"{at:%a, %d %b %Y %H:%M:%S} UTC",
-            "Valid-Until": f"{at + valid:%a, %d %b %Y %H:%M:%S} UTC",
-            "Changelogs": f"http://{HOST_NAME}/changelogs/@CHANGEPATH@_changelog",
         }
         settings = [f"-oAPT::FTPArchive::Release::{name}={value}" for name, value in options.items()]
-        release = _run("apt-ftparchive", *settings, "release", ".", cwd=dist)
+        # apt-ftparchive leaves these two out, whatever it is told.
+        more = f"Valid-Until: {at + valid:%a, %d %b %Y %H:%M:%S} UTC\n"
+        more += f"Changelogs: http://{HOST_NAME}/changelogs/@CHANGEPATH@_changelog\n"
+        release = more.encode() + _run("apt-ftparchive", *settings, "release", ".", cwd=dist)
         _replace(dist / "InRelease", _run(*gpg, "--clearsign", "--output", "-", "-", cwd=dist, stdin=release))
 
     def _take(self, suite: Suite, release: Release) -> None:
@@ -107,7 +108,7 @@ class Repository:
 def _write_listing(folder: Path, listing: bytes) -> None:
     """Under its name and under its digest: a host that read the Release before this one still finds its listing."""
     for name, content in (("Packages", listing), ("Packages.gz", gzip.compress(listing, mtime=0))):
-        by_hash = folder / "by-hash/SHA256" / hashlib.sha256(content).hexdigest()
+        by_hash = folder / "by-hash/SHA512" / hashlib.sha512(content).hexdigest()
         by_hash.parent.mkdir(parents=True, exist_ok=True)
         by_hash.write_bytes(content)
         _replace(folder / name, content)
