@@ -62,7 +62,7 @@ def environment(hosts: int) -> dict[str, Any]:
              "operations": ["security_patching"]}
         ],
         "patch_exceptions": [
-            {"name": "libc6-batch", "advisory": "CVE-2026-2290", "hosts": [each["name"] for each in named[4::60]],
+            {"name": "batch-runner", "package": "*", "hosts": [each["name"] for each in named[4::60]],
              "owner": "data-team", "reason": "the vendor's job runner is certified for this build only",
              "compensating_control": "no inbound traffic; egress by proxy", "expires": "2026-12-31"},
             {"name": "nginx-edge", "package": "nginx", "hosts": [named[0]["name"]], "owner": "shop-team",
@@ -85,7 +85,7 @@ def environment_yaml(hosts: int) -> str:
 def scans(made: Environment, *, seed: int = 4) -> dict[str, Scan]:
     """A scan of each host but a few that did not answer."""
     chance = random.Random(seed)  # noqa: S311 - a repeatable fleet, nothing secret
-    return {each.name: _scan(each.name, chance) for each in made.hosts if chance.random() > 0.006}
+    return {each.name: _scan(each.name, chance) for each in made.hosts if chance.random() > 0.01}
 
 
 def sightings() -> tuple[Sighting, ...]:
@@ -118,7 +118,8 @@ def _host(number: int, hosts: int) -> dict[str, Any]:
 def _scan(host: str, chance: random.Random) -> Scan:
     role = host.split("-")[0]
     # Most hosts were patched last time; a few were missed for long, and those are what a report is for.
-    oldest = 200 if chance.random() < 0.06 else chance.choice((4, 10, 14, 28))
+    missed = chance.random() < 0.04 or (role == "batch" and int(host[-3:]) % 10 == 1)
+    oldest = 200 if missed else chance.choice((0, 0, 4, 10, 14, 28))
     packages = [Package(name, "amd64", "1.0-1") for name in QUIET]
     for name, before, after, advisory, security, days in UPDATES:
         waits = days <= oldest and (role in ("web", "app") or name != "nginx") and (role == "db" or name[:4] != "post")

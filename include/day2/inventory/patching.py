@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration
 
@@ -21,6 +21,16 @@ PERCENT = re.compile(r"(\d{1,3})%")
 Pattern = Annotated[str, StringConstraints(pattern=PACKAGE)]
 
 
+def _regex(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(
+            f"{value!r} is not a pattern: {error}; put a backslash before signs meant literally"
+        ) from error
+    return value
+
+
 def _budget(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
         return str(value)
@@ -31,6 +41,7 @@ def _budget(value: Any) -> Any:
     raise ValueError(f"{value!r} is no budget; write a number of hosts such as 2, or a share such as '10%'")
 
 
+Regex = Annotated[str, AfterValidator(_regex)]
 # A number is as good as text here, so editors must take both.
 _BUDGET_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": r"^\d+%?$"}]}
 Budget = Annotated[str, BeforeValidator(_budget), WithJsonSchema(_BUDGET_SCHEMA)]
@@ -73,20 +84,33 @@ class Reboot(Model):
     timeout: PositiveDuration = Field(
         default="PT10M", validate_default=True, description="by when it answers again, with another boot id"
     )
+    stay: Duration = Field(
+        default="PT10S", validate_default=True, description="how long it must then stay up to count as back"
+    )
+
+
+class HookCommand(Model):
+    """A command, what it reads, and what it must say. `{host}` in either becomes the host's name."""
+
+    command: tuple[str, ...] = Field(min_length=1, description="a command and its arguments")
+    stdin: str = Field(default="", description="what it reads")
+    expect: Regex | None = Field(
+        default=None, description="a pattern its whole output must match; the exit status alone if unset"
+    )
 
 
 class Drain(Model):
-    """Commands that take a host out of service and back; `{host}` and `{address}` become the host's."""
+    """How a host leaves and enters traffic: commands of a load balancer, or of the host itself."""
 
     connection: ConnectionId | None = Field(
         default=None, description="Airflow connection of type ssh to where they run; the host itself if unset"
     )
-    drain: tuple[str, ...] = Field(min_length=1, description="takes it out: a command and its arguments")
-    undrain: tuple[str, ...] = Field(min_length=1, description="puts it back")
-    settle: Duration = Field(
-        default="PT5S", validate_default=True, description="wait after draining, for requests under way"
+    drain: HookCommand = Field(description="takes it out")
+    undrain: HookCommand = Field(description="puts it back")
+    idle: HookCommand | None = Field(default=None, description="succeeds once nobody is connected any more")
+    settle: PositiveDuration = Field(
+        default="PT1M", validate_default=True, description="how long it may take until it is idle"
     )
-    timeout: PositiveDuration = Field(default="PT2M", validate_default=True, description="for each of the commands")
 
 
 class HostCheck(Model):
@@ -95,7 +119,8 @@ class HostCheck(Model):
     kind: Literal["http", "tcp", "command"] = Field(description="what is tried")
     address: str | None = Field(default=None, description="URL for http, host:port for tcp")
     command: tuple[str, ...] = Field(default=(), description="run on the host; exit status 0 is healthy")
-    expect: str | None = Field(default=None, description="text or status that must come back")
+    status: int = Field(default=200, ge=100, le=599, description="what http must answer")
+    expect: Regex | None = Field(default=None, description="a pattern that the answer, or the output, must contain")
     timeout: PositiveDuration = Field(
         default="PT5S", validate_default=True, description="no answer by then is a failure"
     )
@@ -104,9 +129,12 @@ class HostCheck(Model):
 class Health(Model):
     """How patient health checks are: a service needs time to start, and one good answer may be luck."""
 
-    grace: Duration = Field(default="PT1M", validate_default=True, description="by when all checks must pass")
-    interval: PositiveDuration = Field(default="PT2S", validate_default=True, description="between two tries")
-    in_a_row: int = Field(default=3, ge=1, description="passes in a row that count as healthy: against flapping")
+    grace: Duration = Field(
+        default="PT1M", validate_default=True, description="time to start, in which no failure counts"
+    )
+    interval: PositiveDuration = Field(default="PT1S", validate_default=True, description="between two tries")
+    in_a_row: int = Field(default=5, ge=1, description="passes in a row that count as healthy")
+    flaps: int = Field(default=2, ge=1, description="falls from healthy to ill that are too many")
 
 
 class Snapshot(Model):
@@ -115,7 +143,7 @@ class Snapshot(Model):
     connection: ConnectionId | None = Field(
         default=None, description="Airflow connection of type ssh to where it runs; the host itself if unset"
     )
-    command: tuple[str, ...] = Field(min_length=1, description="a command and its arguments; {host}, {address}")
+    command: tuple[str, ...] = Field(min_length=1, description="a command and its arguments; {host} is its name")
     timeout: PositiveDuration = Field(default="PT10M", validate_default=True, description="no result by then: failed")
 
 

@@ -10,6 +10,7 @@ from day2.operations.security_patching.sla import RANK
 from day2.units import duration
 
 LISTED = 25
+FEW = 6
 
 
 def lines(planned: Mapping[str, Any]) -> list[str]:
@@ -61,9 +62,10 @@ def _waves(planned: Mapping[str, Any]) -> Iterator[str]:
     for wave in planned["waves"]:
         names = [each for each in wave["hosts"] if each not in blocked]
         bake = f"then bakes for {duration(wave['bake_seconds'])}" if wave["bake_seconds"] else "no bake time"
+        at_once = min(wave["budget"], planned["fleet_budget"])
         yield (
-            f"wave {wave['name']}: {_count(len(names), 'host')} ({_some(names)}); at most {wave['budget']} out of"
-            f" service at once, stops after more than {wave['max_failures']} failed; {bake}"
+            f"wave {wave['name']}: {_count(len(names), 'host')} ({_some(names)}); at most {at_once} out of service"
+            f" at once, stops after more than {wave['max_failures']} failed; {bake}"
         )
     at = planned["deadline"]
     until = f"no host starts after {at['at']}, {at['why']}" if at else "no window and no freeze ends it"
@@ -83,16 +85,29 @@ def _hosts(targets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _impact(impact: Mapping[str, Any]) -> Iterator[str]:
-    for name, hosts in sorted(impact["dependents"].items()):
+    standing = sorted(impact["dependents"].items(), key=lambda each: (-len(each[1]), each[0]))
+    for name, hosts in standing[:LISTED]:
         yield f"{name} stands on {_some(hosts)}"
-    for gate in impact["gates"]:
-        yield f"{gate['target']}: {gate['name']}: {gate['observed']} ({gate['needed']})"
+    if len(standing) > LISTED:
+        yield f"{len(standing) - LISTED} more services and databases stand on one or more of them"
+    yield from _gates(impact["gates"])
     yield (
         f"{_count(impact['waiting'], 'update')} waiting, the oldest for {impact['oldest_days']} days;"
         f" {impact['late']} late on {_count(len(impact['late_hosts']), 'host')}"
     )
     if impact["excused"]:
         yield f"exceptions in force: {', '.join(impact['excused'])}"
+
+
+def _gates(gates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """All of them are open, or there would be no plan: each kind is one line when there are many."""
+    if len(gates) <= FEW:
+        for gate in gates:
+            yield f"{gate['target']}: {gate['name']}: {gate['observed']} ({gate['needed']})"
+        return
+    for name, needed in dict.fromkeys((gate["name"], gate["needed"]) for gate in gates):
+        count = sum((gate["name"], gate["needed"]) == (name, needed) for gate in gates)
+        yield f"{count} databases have a {name}, each {needed}"
 
 
 def _count(number: int, what: str) -> str:

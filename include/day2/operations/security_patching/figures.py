@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -98,14 +99,15 @@ def trend(points: Sequence[Summary]) -> Markup:
         axes.set_xlim(when[0], when[-1])
         locator = dates.AutoDateLocator(minticks=4, maxticks=9)  # type: ignore[no-untyped-call]
         axes.xaxis.set_major_locator(locator)
-        axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+        layout = "%d %b" if when[-1] - when[0] < 300 else "%b %Y"
+        axes.xaxis.set_major_formatter(dates.DateFormatter(layout))  # type: ignore[no-untyped-call]
         says = "; ".join(f"{each.at[:10]}: {100 * each.without_breach:.0f} %" for each in points)
         return plots.svg(figure, name="trend", says=f"hosts without a breach: {says}")
 
 
 def _label(axes: Axes, at: float, value: float, *, last: bool) -> None:
     axes.annotate(
-        f"{value:.0f} %",
+        f"{math.floor(10 * value) / 10:g} %",
         (at, value),
         xytext=(-5 if last else 5, -12),
         textcoords="offset points",

@@ -5,6 +5,7 @@ The same values give the same bytes.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from day2.operations.security_patching import figures, states
+from day2.operations.security_patching import figures
 from day2.operations.security_patching.compliance import STANDINGS, Fleet, Run
 from day2.operations.security_patching.sla import RANK, Due
+from day2.operations.security_patching.states import BEFORE, Became
 from day2.reports import page
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -34,6 +36,9 @@ STATE_KINDS = {
     "not_applicable": "none",
 }
 VERDICTS = {"PASSED": "good", "PARTIAL": "warn", "DRY_RUN": "none", "CANCELLED": "none", "SUPPRESSED": "none"}
+
+# What the last run made of each package, by host, name and architecture.
+Last = Mapping[tuple[str, str, str], str]
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,9 @@ def render(fleet: Fleet) -> bytes:
         "summary": fleet.summary,
         "before": fleet.trend[-2] if len(fleet.trend) > 1 else None,
         "verdict": verdict(fleet),
-        "late": grouped(late),
-        "soon": grouped(soon),
+        "late": grouped(late, _last(fleet.run)),
+        "soon": grouped(soon, {}),
+        "percent": percent,
         "unknown": [each for each in rows if each.standing == "unknown"],
         "rows": rows[:LISTED],
         "more": max(0, len(rows) - LISTED),
@@ -87,30 +93,35 @@ def verdict(fleet: Fleet) -> dict[str, str]:
     return {"kind": "good", "word": "COMPLIANT", "says": f"all {summary.hosts} hosts{excused}"}
 
 
-def grouped(due: Sequence[Due]) -> list[Group]:
+def grouped(due: Sequence[Due], last: Last) -> list[Group]:
     """Updates by package and version, worst and oldest first."""
     found: dict[tuple[str, ...], list[Due]] = {}
     for each in due:
         package = each.package
-        key = (package.key, package.installed, package.candidate or "", each.severity)
-        # Two hosts' reboots have nothing in common but the word.
-        found.setdefault(key, []).append(each)
+        found.setdefault((package.key, package.installed, package.candidate or "", each.severity), []).append(each)
     groups = [
         Group(
             max(each, key=lambda due: due.age),
             tuple(sorted({due.host for due in each})),
             max(due.age.days for due in each),
-            tuple(sorted({word for due in each for word in _why(due)})),
+            tuple(sorted({word for due in each for word in _why(due, last)})),
         )
         for each in found.values()
     ]
     return sorted(groups, key=lambda each: (RANK[each.first.severity], -each.oldest_days, each.first.package.key))
 
 
-def _why(due: Due) -> list[str]:
+def _last(run: Run | None) -> Last:
+    return {(each.host, each.name, each.arch): each.state for each in run.states} if run else {}
+
+
+def _why(due: Due, last: Last) -> list[str]:
     """What is known of why it is still waiting."""
     told = [f"exception {name} expired" for name in due.excuse.expired]
     told += ["held on the host"] * due.package.held + ["rejected by the policy"] * due.rejected
+    state = last.get((due.host, due.package.name, due.package.arch))
+    if state and state not in ("held", "rejected", "not_applicable", "installed"):
+        told.append(f"last run: {state.replace('_', ' ')}")
     return told
 
 
@@ -122,6 +133,18 @@ def _figures(fleet: Fleet, due: Sequence[Due]) -> dict[str, Any]:
     }
 
 
+def percent(share: float) -> str:
+    """Rounded down: 99.96 % is not yet 100 %."""
+    return f"{math.floor(1000 * share) / 10:g} %"
+
+
+def _states(rows: Sequence[Became]) -> list[tuple[str, str, int]]:
+    """Word, kind and count; what this run installed is told apart from what was there."""
+    words = ["there before" if each.why == BEFORE else each.state for each in rows]
+    kinds = STATE_KINDS | {"there before": "none"}
+    return [(word.replace("_", " "), kinds[word], count) for word, count in Counter(words).most_common()]
+
+
 def _run(run: Run) -> Mapping[str, Any]:
     """The last run: hosts by outcome, packages by state, and each one that is not simply installed."""
     plain = ("installed", "not_applicable", "not_attempted")
@@ -129,6 +152,6 @@ def _run(run: Run) -> Mapping[str, Any]:
         "of": run,
         "kind": VERDICTS.get(run.verdict, "bad"),
         "hosts": sorted(Counter(run.hosts.values()).items()),
-        "states": sorted(states.counted(run.states).items(), key=lambda each: -each[1]),
+        "states": _states(run.states),
         "notable": [each for each in run.states if each.state not in plain][:LISTED],
     }

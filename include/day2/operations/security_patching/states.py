@@ -13,6 +13,7 @@ from day2.inventory.patching import PatchPolicy
 BEFORE = "was there before the run"
 REJECTED = "the policy rejects it"
 HELD = "it is on hold on the host"
+BESIDES = "is not in the frozen set"
 
 HostOutcome = Literal["succeeded", "failed", "rolled_back", "not_attempted"]
 
@@ -126,6 +127,6 @@ def _running(after: Scan, row: Became) -> tuple[PackageState, str]:
 def _besides(host: str, package: Package, policy: PatchPolicy) -> Became:
     """An update that is not in the set: rejected, held, or missing from it."""
     state: PackageState = "rejected" if policy.rejects(package.name) else "held" if package.held else "missing"
-    why = {"rejected": REJECTED, "held": HELD, "missing": "is not in the frozen set"}[state]
+    why = {"rejected": REJECTED, "held": HELD, "missing": BESIDES}[state]
     versions = (package.installed, package.candidate, package.installed)
     return Became(host, package.name, package.arch, *versions, state, why)
