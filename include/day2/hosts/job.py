@@ -87,8 +87,9 @@ def follow(host: Host, job: Job, *, seconds: float, patience: float = 120.0, off
     """Follow a job to its end, telling its log as it grows."""
     said, heard, deadline = "", time.monotonic(), time.monotonic() + seconds
     while True:
+        wait = max(0, min(FOLLOW_SECONDS, int(deadline - time.monotonic())))
         try:
-            seen = look(host, job.id, offset=offset + len(said.encode()), wait=FOLLOW_SECONDS)
+            seen = look(host, job.id, offset=offset + len(said.encode()), wait=wait)
         except Unavailable as error:
             if time.monotonic() - heard > patience:
                 raise _lost(host, job, str(error.happened)) from error

@@ -152,7 +152,7 @@ def _lost(host: Host, missing: Collection[str], said: str) -> StepFailed:
         f"{what}{f': {said}' if said else ''}",
         target=host.name,
         left="nothing was installed",
-        next_step="an old version: install dpkg-repack there; a new one: carry it from the canary, or plan anew",
+        next_step="a new version: carry it from the canary, or plan anew; an old one: read the log for what kept it",
         runbook="A package version is gone from the repository",
     )
 

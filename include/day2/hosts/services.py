@@ -21,6 +21,9 @@ ONLY_A_REBOOT = (
     "serial-getty@*.service", "display-manager.service", "gdm*.service", "lightdm.service", "sddm.service",
 )  # fmt: skip
 
+# systemd calls a service started once its process exists; one that cannot read its settings ends a moment later.
+SETTLE_SECONDS = 2
+
 
 @dataclass(frozen=True)
 class Restarted:
@@ -56,21 +59,22 @@ def restartable(found: Iterable[Service], *, never: Collection[str] = ()) -> tup
 def restart(host: Host, *, never: Collection[str] = (), also: Collection[str] = ()) -> Restarted:
     """Restart what runs old code, and `also`, then look again. Raises StepFailed where a unit does not start."""
     units = tuple(dict.fromkeys([*restartable(stale(host), never=never), *also]))
-    for unit in units:
-        log.info("%s: restarting %s", host.name, unit)
-        _restart(host, unit)
+    if units:
+        log.info("%s: restarting %s", host.name, ", ".join(units))
+        _restart(host, units)
     return Restarted(units, stale(host))
 
 
-def _restart(host: Host, unit: str) -> None:
-    done = script.as_root(host, "systemctl", "restart", unit, seconds=180.0)
-    active = script.as_root(host, "systemctl", "is-active", unit)
-    if done.code == 0 and active.code == 0:
+def _restart(host: Host, units: tuple[str, ...]) -> None:
+    done = script.run(host, "restart.sh", str(SETTLE_SECONDS), *units, seconds=180.0 + SETTLE_SECONDS)
+    ill = [line.split(maxsplit=1) for line in done.stdout.splitlines() if line.strip()]
+    if done.code == 0 and not ill:
         return
+    names = ", ".join(unit for unit, _ in ill)
     raise StepFailed(
-        f"{unit} does not start: {done.words or active.words or 'systemctl said nothing'}",
+        f"{names or 'a unit'} does not start: {done.words or 'systemctl said nothing'}",
         target=host.name,
-        left=f"{unit} is {active.stdout.strip() or 'not running'}, with the new packages installed",
-        next_step=f"`systemctl status {unit}` and `journalctl -u {unit} -n 50` on {host.name}; the host is rolled back",
+        left=f"{', '.join(f'{unit} is {state}' for unit, state in ill)}, with the new packages installed",
+        next_step=f"`systemctl status` and `journalctl -n 50 -u` of it on {host.name}; the host is rolled back",
         runbook="A service does not start after the patch",
     )

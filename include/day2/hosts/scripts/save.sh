@@ -29,10 +29,21 @@ missing | while read -r side package version; do
 done
 
 # One call tells what the repositories still have; asking for a version they lack would fail the whole download.
+# Lists from before the set was frozen do not know its versions: only then are they refreshed.
+offered() {
+    # shellcheck disable=SC2046 - one word a package
+    apt-cache madison $(echo "$lacking" | awk '{ print $2 }' | sort -u) | awk -F' *[|] *' '{ gsub(/ |:.*/, "", $1); print $1, $2 }'
+}
+unknown() { echo "$lacking" | while read -r side package version; do
+    [ "$side" = before ] || echo "$have" | grep -qxF "${package%%:*} $version" || echo "$package"
+done; }
 lacking=$(missing)
 if [ -n "$lacking" ]; then
-    # shellcheck disable=SC2046 - one word a package
-    have=$(apt-cache madison $(echo "$lacking" | awk '{ print $2 }' | sort -u) | awk -F' *[|] *' '{ gsub(/ |:.*/, "", $1); print $1, $2 }')
+    have=$(offered)
+    if [ -n "$(unknown)" ]; then
+        apt-get -q update >&2
+        have=$(offered)
+    fi
     for side in before after; do
         names=$(echo "$lacking" | awk -v side="$side" '$1 == side' | while read -r _ package version; do
             echo "$have" | grep -qxF "${package%%:*} $version" && echo "$package=$version"
@@ -46,16 +57,38 @@ if [ -n "$lacking" ]; then
     done
 fi
 
-# A repository that dropped the installed version leaves one way: make the package again from what is installed.
+# Make a package again from what is installed: `repack <package> <the .deb>`.
+repack() {
+    root=$(mktemp -d "$folder/repack.XXXXXX")
+    chmod 755 "$root"
+    mkdir "$root/DEBIAN"
+    dpkg-query -s "$1" | awk '/^(Status|Config-Version|Triggers-Awaited|Triggers-Pending):/ { skip = 1; next }
+        /^Conffiles:/ { skip = 1; next } /^[^ ]/ { skip = 0 } !skip' >"$root/DEBIAN/control"
+    for part in $(dpkg-query --control-list "$1"); do
+        cp -p "$(dpkg-query --control-path "$1" "$part")" "$root/DEBIAN/$part"
+    done
+    # A top folder that is a link today (/lib) is a folder in the package; files that are gone stay out.
+    dpkg-query -L "$1" | while read -r path; do
+        case $path in /. | /bin | /sbin | /lib | /lib32 | /lib64 | /libx32) ;;
+        /*) [ ! -e "$path" ] && [ ! -L "$path" ] || echo "${path#/}" ;; esac
+    done | tar -C / --no-recursion -cf - -T - | tar -C "$root" -xpf - || return
+    if [ -e "$root/DEBIAN/conffiles" ]; then
+        while read -r path; do [ ! -e "$root$path" ] || echo "$path"; done <"$root/DEBIAN/conffiles" >"$root/conffiles"
+        mv "$root/conffiles" "$root/DEBIAN/conffiles"
+    fi
+    dpkg-deb -Zgzip -z1 --build "$root" "$2.part" && mv "$2.part" "$2" && touch "$2.repacked"
+    code=$?
+    rm -rf "$root"
+    return $code
+}
+
+# A repository that dropped the installed version, as most do, leaves one way.
 missing | while read -r side package version; do
-    [ "$side" = before ] && command -v dpkg-repack >/dev/null || continue
-    [ "$(dpkg-query -W -f='${Version}' "$package")" = "$version" ] || continue
-    need_space $(($(dpkg-query -W -f='${Installed-Size}' "$package") + spare)) "$folder" "saving $package"
-    made=$(mktemp -d "$folder/repack.XXXXXX")
-    (cd "$made" && dpkg-repack --deb-option=-Zgzip "$package") >&2
-    deb=$folder/before/$(file_of "$package" "$version")
-    mv "$made"/*.deb "$deb" && touch "$deb.repacked"
-    rm -rf "$made"
+    [ "$side" = before ] || continue
+    [ "$(dpkg-query -W -f='${db:Status-Status} ${Version}' "$package")" = "installed $version" ] || continue
+    size=$(dpkg-query -W -f='${Installed-Size}' "$package")
+    need_space $((${size:-0} * 2 + spare)) "$folder" "saving $package"
+    repack "$package" "$folder/before/$(file_of "$package" "$version")" >&2
 done || exit
 
 for deb in "$folder"/after/*.deb; do

@@ -4,28 +4,29 @@
 booted=$(awk '$1 == "btime" { print $2 }' /proc/stat)
 ticks=$(getconf CLK_TCK 2>/dev/null || echo 100)
 
-main_pids=
-main_pids_known=
-unit_of_main() {
-    if [ -z "$main_pids_known" ]; then
-        main_pids=$(systemctl show --property=MainPID,Id '*.service' 2>/dev/null |
-            awk -F= '$1 == "MainPID" { pid = $2 } $1 == "Id" { unit = $2 } NF == 0 { if (pid > 0) print pid, unit; pid = 0 }
-                END { if (pid > 0) print pid, unit }')
-        main_pids_known=yes
+# Unit and main process of every running service, a pair a line. Two properties a unit, in any order.
+services=
+services_known=
+running_services() {
+    if [ -z "$services_known" ]; then
+        units=$(systemctl list-units --plain --no-legend --type=service --state=running 2>/dev/null | awk '{ print $1 }')
+        # shellcheck disable=SC2086 - one word a unit
+        services=$([ -z "$units" ] || systemctl show --property=Id --property=MainPID $units |
+            awk -F= '$1 == "Id" { unit = $2 } $1 == "MainPID" { pid = $2 } unit != "" && pid != "" { print unit, pid; unit = pid = "" }')
+        services_known=yes
     fi
-    echo "$main_pids" | awk -v pid="$1" '$1 == pid { print $2; exit }'
 }
 
+# The main process of a service, or a descendant of it; else what the cgroup says, if there is such a unit.
 unit_of() {
-    unit=$(sed -n 's|^.*/\([^/]*\.service\).*$|\1|p' "/proc/$1/cgroup" 2>/dev/null | tail -n 1)
-    case $unit in user@*) unit= ;; esac
     next=$1
-    while [ -z "$unit" ] && [ "$next" -gt 1 ]; do
-        unit=$(unit_of_main "$next")
+    while [ "${next:-0}" -gt 1 ]; do
+        unit=$(echo "$services" | awk -v pid="$next" '$2 == pid { print $1; exit }')
+        [ -z "$unit" ] || { echo "$unit"; return; }
         next=$(awk '$1 == "PPid:" { print $2 }' "/proc/$next/status" 2>/dev/null)
-        next=${next:-0}
     done
-    echo "$unit"
+    unit=$(sed -n 's|^.*/\([^/]*\.service\).*$|\1|p' "/proc/$1/cgroup" 2>/dev/null | tail -n 1)
+    echo "$services" | awk -v unit="$unit" '$1 == unit { print unit; exit }'
 }
 
 mapped() {
@@ -55,6 +56,7 @@ for folder in /proc/[0-9]*; do
     [ "$pid" != "$self" ] || continue
     files=$({ mapped "$pid"; scripts "$pid"; } | sort -u)
     [ -n "$files" ] || continue
+    running_services
     unit=$(unit_of "$pid")
     echo "$files" | while read -r file; do printf '%s\t%s\t%s\n' "$pid" "$unit" "$file"; done
 done
