@@ -20,6 +20,7 @@ CODENAME = "bookworm"
 ARCHIVE = "http://deb.debian.org/debian"
 INCLUDE = ("openssh-server", "sudo", "python3", "procps", "iproute2", "iputils-ping", "curl")
 USER = "ops"
+KINDS = ("debian", "shelf", "tree")
 # What the driving machine needs, by Debian package.
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
@@ -36,8 +37,13 @@ PROGRAMS = {
 class Golden:
     """What fleets are made from. Nothing writes to it after it was made."""
 
+    debian: Path
     tree: Path
     shelf: Path
+
+    @property
+    def names(self) -> set[str]:
+        return {self.debian.name, self.tree.name, self.shelf.name}
 
 
 def missing() -> list[str]:
@@ -53,17 +59,24 @@ def golden(folder: Path) -> Golden:
         digest = _digest(plain.name, *(repr(each) for each in releases()), _own_code())
         shelf = _once(folder, "shelf", digest, make=lambda new: packages.build(releases(), new))
         tree = _once(folder, "tree", digest, make=lambda new: _furnish(plain, shelf, new))
-    return Golden(tree, shelf)
+    return Golden(plain, tree, shelf)
+
+
+def tidy(folder: Path, *, used: set[str]) -> None:
+    """Remove versions of the trees and shelves whose names are not in `used`: fleets may still run on others."""
+    for old in folder.glob("*-*"):
+        if old.name not in used and old.name.split("-")[0] in KINDS:
+            shutil.rmtree(old)
 
 
 def _once(folder: Path, kind: str, digest: str, *, make: Callable[[Path], None]) -> Path:
-    """The folder of that content. It gets its name when it is complete; older versions of it are removed."""
+    """The folder of that content. It gets its name when it is complete."""
     final = folder / f"{kind}-{digest}"
     if final.exists():
         return final
-    for old in folder.glob(f"{kind}-*"):
-        shutil.rmtree(old)
     partial = folder / f"{kind}-part"
+    if partial.exists():
+        shutil.rmtree(partial)
     with timed(f"The hosts' {kind}"):
         make(partial)
     return partial.rename(final)

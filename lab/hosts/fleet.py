@@ -15,6 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psutil
+
 from day2.errors import PlanRefused, Unavailable
 from day2.hosts.shell import Ssh
 from lab import files
@@ -111,7 +113,7 @@ class Fleet:
     def down(self) -> None:
         """End every host and everything they run on, and remove what they left."""
         _processes(self.folder).stop(SUPERVISOR)
-        shutil.rmtree(self.folder)
+        _remove(self.folder)
 
     def _answers(self, name: str) -> bool:
         if self[name].stays_off.exists():
@@ -140,9 +142,11 @@ def up(names: int | Sequence[str], folder: Path, *, owner: int | None = None) ->
         raise PlanRefused(f"cannot run hosts here: {reason}", target="the lab's hosts")
     if isinstance(names, int):
         names = [f"host-{number:02}" for number in range(1, names + 1)]
-    golden = build.golden(folder)
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     with files.lock(folder / "fleets.lock"):
+        golden = build.golden(folder)
         _sweep(folder)
+        build.tidy(folder, used=golden.names | _used(folder))
         fleet = _make(folder, golden, tuple(names))
         _start(fleet, golden, owner)
     try:
@@ -199,7 +203,8 @@ def _make(folder: Path, golden: build.Golden, names: tuple[str, ...]) -> Fleet:
 
 
 def _start(fleet: Fleet, golden: build.Golden, owner: int | None) -> None:
-    plan = {"names": fleet.names, "lower": f"{fleet.folder / 'layer'}:{golden.tree}", "owner": owner}
+    lower = f"{fleet.folder / 'layer'}:{golden.tree}"
+    plan = {"names": fleet.names, "lower": lower, "owner": owner, "shelf": str(golden.shelf)}
     files.write_json(fleet.folder / "fleet.json", plan)
     env = {**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT}"}
     apart = ("unshare", "--mount", "--propagation", "private")
@@ -216,10 +221,29 @@ def _publish_keys(fleet: Fleet) -> None:
 
 
 def _sweep(folder: Path) -> list[str]:
-    left = [each for each in (folder / "fleets").glob("*") if _processes(each).pid(SUPERVISOR) is None]
+    for half in (folder / "fleets").glob(".*"):
+        if not psutil.pid_exists(int(half.suffix[1:])):
+            shutil.rmtree(half)
+    left = [each for each in (folder / "fleets").glob("fleet-*") if _processes(each).pid(SUPERVISOR) is None]
     for each in left:
-        shutil.rmtree(each)
+        _remove(each)
     return [each.name for each in left]
+
+
+def _remove(home: Path) -> None:
+    """Remove a fleet's folder. Another command may be about to: whoever renames it first does."""
+    gone = home.with_name(f".{home.name}.{os.getpid()}")
+    try:
+        home.rename(gone)
+    except FileNotFoundError:
+        return
+    shutil.rmtree(gone)
+
+
+def _used(folder: Path) -> set[str]:
+    """The trees and shelves that running fleets are made from."""
+    plans = [files.read_json(each) for each in (folder / "fleets").glob("fleet-*/fleet.json")]
+    return {Path(path).name for plan in plans for path in (plan["shelf"], plan["lower"].rpartition(":")[2])}
 
 
 def _processes(folder: Path) -> Processes:

@@ -7,6 +7,7 @@ Usage: python -m lab.hosts.supervisor <fleet's folder>
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -51,6 +52,8 @@ class Supervisor:
                 self._look_after(machine, net)
             time.sleep(EVERY)
         self._halt(web)
+        if not self.ended:
+            self._clear()
 
     def _look_after(self, machine: Machine, net: Net) -> None:
         """Notice that a host is off, and switch it on again if it reboots or was asked to come back."""
@@ -87,6 +90,12 @@ class Supervisor:
             child.kill()
         for child in (*self.running.values(), web):
             child.wait()
+
+    def _clear(self) -> None:
+        """The owner is gone and will not remove the fleet's folder."""
+        for machine in self.machines:
+            subprocess.run(("umount", "--lazy", machine.folder / "disk"), check=True)
+        shutil.rmtree(self.folder)
 
     def _end(self, _number: int, _frame: object) -> None:
         self.ended = True

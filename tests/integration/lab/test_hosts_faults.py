@@ -17,17 +17,6 @@ from lab.processes import wait_until
 
 QUICK = ("-o", "Acquire::http::Timeout=1", "-o", "Acquire::Retries=0")
 UPDATE = ("sudo", "apt-get", "update", "-q", "-o", "APT::Update::Error-Mode=any", *QUICK)
-    "sudo",
-    "apt-get",
-    "update",
-    "-q",
-    "-o",
-    "APT::Update::Error-Mode=any",
-    "-o",
-    "Acquire::http::Timeout=1",
-    "-o",
-    "Acquire::Retries=0",
-)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,116 @@
+"""A fleet leaves nothing behind, however it ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from lab.files import read_json
+from lab.hosts import fleet as lab_hosts
+from lab.hosts import resident
+from lab.hosts.fleet import Fleet, default_folder, hosts
+from lab.hosts.net import Net
+from lab.places import CHECKOUT
+from lab.processes import wait_until
+
+OWNER = """
+import sys, time
+from lab.hosts.fleet import hosts
+with hosts(2) as fleet:
+    print(fleet.folder, flush=True)
+    time.sleep(300)
+"""
+pytestmark = pytest.mark.skipif(bool(lab_hosts.why_not()), reason=f"no hosts can run here: {lab_hosts.why_not()}")
+
+
+@dataclass
+class Traces:
+    """What the machine could still show of a fleet."""
+
+    folder: Path
+    interface: str
+    processes: list[psutil.Process]
+
+    def left(self) -> list[str]:
+        found = [str(each) for each in self.processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        found += [self.interface] if Path("/sys/class/net", self.interface).exists() else []
+        found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line]
+        return found
+
+
+def traces(folder: Path) -> Traces:
+    supervisor = psutil.Process(int((folder / "run/supervisor.pid").read_text().splitlines()[1].split()[0]))
+    family = [supervisor, *supervisor.children(recursive=True)]
+    assert len(family) > 2  # the web server and the hosts
+    return Traces(folder, Net(read_json(folder / "net.json")["slot"]).interface, family)
+
+
+def start_owner() -> tuple[subprocess.Popen[str], Path]:
+    env = {**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT}"}
+    owner = subprocess.Popen((sys.executable, "-c", OWNER), stdout=subprocess.PIPE, text=True, env=env)
+    assert owner.stdout is not None
+    lines = iter(owner.stdout.readline, "")
+    return owner, Path(next(line for line in lines if line.startswith("/")).strip())
+
+
+def test_nothing_is_left_when_the_block_ends() -> None:
+    with hosts(2) as fleet:
+        before = traces(fleet.folder)
+        assert before.left()
+    wait_until(lambda: not before.left(), "the fleet's end", seconds=10)
+    assert not fleet.folder.exists()
+
+
+def test_nothing_is_left_when_the_owner_is_killed() -> None:
+    owner, folder = start_owner()
+    before = traces(folder)
+    owner.kill()
+    owner.communicate()
+    wait_until(lambda: not before.left() and not folder.exists(), "the fleet's end", seconds=10)
+
+
+def test_hosts_end_with_their_supervisor_and_the_next_start_removes_its_folder() -> None:
+    owner, folder = start_owner()
+    before = traces(folder)
+    before.processes[0].send_signal(signal.SIGKILL)
+    try:
+        wait_until(lambda: not before.left(), "the fleet's end", seconds=10)
+        assert folder.exists()
+        assert folder.name in lab_hosts.sweep(default_folder())
+        assert not folder.exists()
+    finally:
+        owner.kill()
+        owner.communicate()
+
+
+def test_a_boot_that_fails_takes_everything_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Traces] = []
+
+    def never(fleet: Fleet, *_names: str) -> None:
+        seen.append(traces(fleet.folder))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Fleet, "wait", never)
+    with pytest.raises(KeyboardInterrupt):
+        lab_hosts.up(1, default_folder())
+    wait_until(lambda: not seen[0].left(), "the fleet's end", seconds=10)
+    assert not seen[0].folder.exists()
+
+
+def test_the_fleet_that_stays_is_found_again_and_taken_down(tmp_path: Path) -> None:
+    for each in default_folder().glob("*-*"):  # the tree need not be built again
+        (tmp_path / each.name).symlink_to(each)
+    fleet = resident.ensure(tmp_path, ("web-01",))
+    before = traces(fleet.folder)
+    assert resident.ensure(tmp_path, ("web-01",)) == fleet
+    assert [each["host"] for each in resident.logins(fleet)] == [fleet.address("web-01")]
+    assert resident.down(tmp_path) == ("web-01",)
+    wait_until(lambda: not before.left(), "the fleet's end", seconds=10)
+    assert resident.find(tmp_path) is None
