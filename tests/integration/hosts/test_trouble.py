@@ -166,8 +166,9 @@ def test_a_patch_that_the_hosts_own_crash_killed_is_repaired_and_finished(
     impatient = replace(DEFAULT, install=timedelta(seconds=0))
     with pytest.raises(Unavailable):
         act(host, slow, run_id=RUN, limits=impatient)
+    wait_for_dpkg(machine)
     machine.run(
-        "sh", "-c", "pkill -KILL -f jobs/; pkill -KILL apt-get; pkill -KILL dpkg; pkill -KILL -f acme-slow; true"
+        "sh", "-c", "for each in [j]obs/ ^apt-get ^dpkg ^/usr/bin/dpkg [a]cme-slow; do pkill -KILL -f $each; done; true"
     )
     assert job.look(host, f"{RUN}-install").state == "interrupted"
     machine.run("sh", "-c", "echo 0 >/etc/acme-slow.seconds")
