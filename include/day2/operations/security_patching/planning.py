@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +16,6 @@ from day2.inventory.patching import PatchPolicy
 from day2.operations.security_patching import gates, sla, surroundings, waves, window
 from day2.operations.security_patching.gates import Proof
 from day2.operations.security_patching.sla import Due, Known
-from day2.operations.security_patching.waves import Wave
 from day2.operations.security_patching.window import Freeze
 from day2.units import utc
 
@@ -59,7 +58,7 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
     blocked = {each.name: why for each in request.hosts if (why := unfit(each, request, seen))}
     arranged, fleet = waves.arrange(request.hosts, policy, fleet=len(request.environment.hosts))
     _require(request, blocked, now)
-    _require_budget(arranged, blocked, fleet)
+    _require_budget(blocked, fleet)
     names = surroundings.databases(request.environment, [each.name for each in request.hosts])
     found = gates.require(gates.recovery_points(names, seen.proofs, now=now, max_age=policy.recovery_point_max_age))
     deadline = window.deadline(opening, seen.freezes, now)
@@ -72,7 +71,7 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
         "dry_run": request.dry_run,
         "trigger": plan.as_dict(request.trigger),
         "targets": [_target(each, seen.scans.get(each.name), patch_set, blocked) for each in request.hosts],
-        "patch_set": patch_set.as_dict(),
+        "patch_set": {"digest": patch_set.digest, "changes": [asdict(each) for each in patch_set.changes]},
         "waves": [each.as_dict() for each in arranged],
         "fleet_budget": fleet,
         "deadline": {"at": utc(deadline.at), "why": deadline.why} if deadline else None,
@@ -132,22 +131,14 @@ def _require(request: Request, blocked: Mapping[str, str], now: datetime) -> Non
     raise _refused(f"no canary can be patched: {told}", "mend one of them, then trigger again")
 
 
-def _require_budget(arranged: Sequence[Wave], blocked: Mapping[str, str], fleet: int) -> None:
+def _require_budget(blocked: Mapping[str, str], fleet: int) -> None:
     """Hosts that are out of service already must leave room for the others."""
     if len(blocked) >= fleet:
         told = "; ".join(f"{name}: {why}" for name, why in list(blocked.items())[:5])
         raise _refused(
             f"the disruption budget of {fleet} is used up by {len(blocked)} hosts that cannot be patched: {told}",
-            "mend them first",
+            "mend them, or raise the budget by review",
         )
-    for wave in arranged:
-        out = [each for each in wave.hosts if each in blocked]
-        if wave.budget <= len(out) < len(wave.hosts):
-            raise _refused(
-                f"the disruption budget of {wave.name} ({wave.budget}) is used up by hosts that cannot be patched: "
-                + "; ".join(f"{each}: {blocked[each]}" for each in out[:5]),
-                "mend them, or leave them out of this run",
-            )
 
 
 def _target(host: Host, scan: Scan | None, patch_set: PatchSet, blocked: Mapping[str, str]) -> dict[str, Any]:

@@ -88,7 +88,8 @@ def verdict(fleet: Fleet) -> dict[str, str]:
         hosts = f"{summary.late} host{'s' if summary.late > 1 else ''}"
         return {"kind": "bad", "word": "IN BREACH", "says": f"{hosts} late beyond the SLA"}
     if summary.unknown or not summary.hosts:
-        return {"kind": "warn", "word": "NOT PROVEN", "says": f"{summary.unknown} hosts are unknown"}
+        hosts = f"{summary.unknown} host{'s' if summary.unknown > 1 else ''}"
+        return {"kind": "warn", "word": "NOT PROVEN", "says": f"nobody could look at {hosts}" if summary.hosts else "there are no hosts"}
     excused = f"; {summary.excused} of them by exceptions" if summary.excused else ""
     return {"kind": "good", "word": "COMPLIANT", "says": f"all {summary.hosts} hosts{excused}"}
 

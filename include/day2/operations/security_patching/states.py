@@ -95,14 +95,12 @@ def _passed_over(had: Package, change: Change, policy: PatchPolicy) -> tuple[Pac
 
 
 def _tried(course: Course, row: Became) -> tuple[PackageState, str]:
-    if row.now == row.wanted and course.outcome == "not_attempted":
-        return "installed", BEFORE
+    if row.now == row.wanted:
+        return _running(course.after, row) if course.after else ("installed", BEFORE)
     if course.outcome == "not_attempted":
         return "not_attempted", course.why
     if course.after is None:
         return "failed", course.why or "nobody could look at the host afterwards"
-    if row.now == row.wanted:
-        return _running(course.after, row)
     if course.outcome == "rolled_back" and row.now == row.before:
         return "rolled_back", course.why
     if course.outcome == "rolled_back":

@@ -31,7 +31,7 @@ class Wave:
 
     def as_dict(self) -> dict[str, Any]:
         """For a plan."""
-        return asdict(self)
+        return asdict(self) | {"hosts": list(self.hosts)}
 
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Wave:
@@ -177,7 +177,9 @@ def _too_many_failures(rollout: Rollout, wave: Wave) -> Answer | None:
 def _place(rollout: Rollout, wave: Wave, host: str) -> Answer:
     """Whether there is a free place for it, in the wave's budget and in the fleet's."""
     free = []
-    for name, hosts, limit in (("fleet", rollout.hosts, rollout.fleet_budget), (wave.name, wave.hosts, wave.budget)):
+    # The wave's budget limits what this run takes out; the fleet's what people miss, whoever took it out.
+    ours = [each for each in wave.hosts if rollout.state(each) != "blocked"]
+    for name, hosts, limit in (("fleet", rollout.hosts, rollout.fleet_budget), (wave.name, ours, wave.budget)):
         if len(gone := budget.lost(rollout.states, hosts)) >= limit:
             return Answer("stop", _used_up(name, limit, gone))
         free.append(limit - len(budget.out(rollout.states, hosts)))
