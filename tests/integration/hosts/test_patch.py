@@ -11,6 +11,7 @@ import pytest
 
 from day2.errors import Corrupt, StepFailed, Unavailable
 from day2.hosts import effect, reboot, saved, services
+from day2.hosts.advisories import Answered, answered
 from day2.hosts.install import DEFAULT, act, prepare
 from day2.hosts.rollback import rollback
 from day2.hosts.scan import scan
@@ -42,6 +43,12 @@ def test_a_patch_is_installed_once_and_in_effect_after_a_restart(host: Host, fle
     assert services.restart(host).units == ("acme-agent.service",)
     effect.require(host, effect.check(host, ready, scan(host, lists="cached")))
     agent_is_well(fleet, host.name, expect="acme-lib 2.1-1")
+
+
+def test_the_saved_packages_tell_which_advisories_they_answer(host: Host) -> None:
+    told = answered(host, prepared(host, "acme-lib", "acme-tool"))
+    assert told["acme-lib"] == Answered(("CVE-2026-2100",), "high")
+    assert told["acme-tool"] == Answered((), "medium")
 
 
 def test_only_a_reboot_that_changes_the_boot_id_puts_a_core_package_in_effect(host: Host, fleet: Fleet) -> None:
