@@ -35,7 +35,8 @@ def findings(environment: Environment) -> Iterator[Finding]:
     at: Location = ("policies", OPERATION)
     yield from _checks(policy, at)
     if environment.hosts and not any(each.wave == "canary" for each in environment.hosts):
-        yield Finding(at, "no host has wave: canary; say which one is patched first", value=False)
+        text = "no host has wave: canary; say which one is patched first"
+        yield Finding((*at, "waves"), text, value=False)
     if wrong := never_inside(environment, policy):
         yield Finding((*at, "schedule"), wrong)
 
@@ -122,7 +123,7 @@ def _overrides(environment: Environment, host: Host, *, at: Location) -> Iterato
 def _checks(policy: PatchPolicy, at: Location) -> Iterator[Finding]:
     for number, check in enumerate(policy.health_checks):
         if wrong := _wrong_check(check):
-            yield Finding((*at, "health_checks", number), wrong, value=False)
+            yield Finding((*at, "health_checks", number, "kind"), wrong, value=False)
 
 
 def _wrong_check(check: HostCheck) -> str | None:

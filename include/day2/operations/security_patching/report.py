@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -89,7 +89,11 @@ def verdict(fleet: Fleet) -> dict[str, str]:
         return {"kind": "bad", "word": "IN BREACH", "says": f"{hosts} late beyond the SLA"}
     if summary.unknown or not summary.hosts:
         hosts = f"{summary.unknown} host{'s' if summary.unknown > 1 else ''}"
-        return {"kind": "warn", "word": "NOT PROVEN", "says": f"nobody could look at {hosts}" if summary.hosts else "there are no hosts"}
+        return {
+            "kind": "warn",
+            "word": "NOT PROVEN",
+            "says": f"nobody could look at {hosts}" if summary.hosts else "there are no hosts",
+        }
     excused = f"; {summary.excused} of them by exceptions" if summary.excused else ""
     return {"kind": "good", "word": "COMPLIANT", "says": f"all {summary.hosts} hosts{excused}"}
 
@@ -146,6 +150,17 @@ def _states(rows: Sequence[Became]) -> list[tuple[str, str, int]]:
     return [(word.replace("_", " "), kinds[word], count) for word, count in Counter(words).most_common()]
 
 
+def _alike(rows: Iterable[Became]) -> list[tuple[Became, list[str]]]:
+    """The same package with the same fate is one row, with its hosts; what failed first."""
+    found: dict[tuple[str | None, ...], list[Became]] = {}
+    for each in rows:
+        found.setdefault((each.name, each.arch, each.before, each.wanted, each.now, each.state, each.why), []).append(
+            each
+        )
+    order = sorted(found.values(), key=lambda each: (STATE_KINDS[each[0].state] != "bad", each[0].state, each[0].name))
+    return [(each[0], sorted(row.host for row in each)) for each in order]
+
+
 def _run(run: Run) -> Mapping[str, Any]:
     """The last run: hosts by outcome, packages by state, and each one that is not simply installed."""
     plain = ("installed", "not_applicable", "not_attempted")
@@ -154,5 +169,5 @@ def _run(run: Run) -> Mapping[str, Any]:
         "kind": VERDICTS.get(run.verdict, "bad"),
         "hosts": sorted(Counter(run.hosts.values()).items()),
         "states": _states(run.states),
-        "notable": [each for each in run.states if each.state not in plain][:LISTED],
+        "notable": _alike(each for each in run.states if each.state not in plain),
     }
