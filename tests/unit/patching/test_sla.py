@@ -170,3 +170,12 @@ def test_limits_are_counted_to_the_moment():
         moment = first + timedelta(days=30, seconds=seconds)
         [found] = sla.judge(scan("web-01", OPENSSL), POLICY, register=(), first=known, now=moment)
         assert (found.standing, found.by) == (standing, first + timedelta(days=30))
+
+
+def test_advisories_learned_from_changelogs_rate_and_excuse_like_those_of_the_scan():
+    bare = scan("web-01", replace(OPENSSL, advisories=()))
+    told = sla.enriched(bare, {("openssl", "3.0.2"): ("CVE-2027-1",), ("openssl", "3.0.1"): ("CVE-2020-1",)})
+    assert told.packages[0].advisories == ("CVE-2027-1",)
+    assert sla.enriched(told, {("openssl", "3.0.2"): ("CVE-2027-1",)}) == told
+    [found] = due(told, policy=POLICY.model_copy(update={"severities": {"CVE-2027-1": "low"}}))
+    assert (found.severity, found.limit) == ("low", timedelta(days=90))

@@ -8,7 +8,7 @@ host was out of reach for a while: each of these would hide a hole that has been
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -78,6 +78,20 @@ def remember(known: Iterable[Sighting], scans: Iterable[Scan]) -> tuple[Sighting
             if moment is None or scan.at < moment:
                 first[key, installed, security] = scan.at
     return tuple(sorted(Sighting(*identity, moment) for identity, moment in first.items()))
+
+
+def enriched(scan: Scan, known: Mapping[tuple[str, str], tuple[str, ...]]) -> Scan:
+    """The scan with advisories that were learned elsewhere, by package name and candidate.
+
+    A host's package manager may not know them; the changelogs of the packages that were saved do.
+    """
+    told = tuple(
+        replace(each, advisories=tuple(dict.fromkeys((*each.advisories, *more))))
+        if each.candidate and (more := known.get((each.name, each.candidate)))
+        else each
+        for each in scan.packages
+    )
+    return replace(scan, packages=told)
 
 
 def lookup(known: Iterable[Sighting]) -> Known:
