@@ -40,30 +40,24 @@ def packages(sections: Sections) -> tuple[Package, ...]:
 
 
 def candidates(lines: Iterable[str]) -> dict[tuple[str, str], tuple[str, str]]:
-    """Candidate and repository by name and architecture, from `dnf list --upgrades`."""
-    found = {}
-    for line in lines:
-        words = line.split()
-        if len(words) == 3 and "." in words[0]:
-            name, arch = words[0].rsplit(".", 1)
-            found[(name, arch)] = (words[1], words[2])
-    return found
+    """Candidate and repository by name and architecture, from `dnf repoquery --upgrades`."""
+    rows = [line.split("\t") for line in lines if line.strip()]
+    return {(name, arch): (version, repository) for name, arch, version, repository in rows}
 
 
 def repository_errors(lines: Sequence[str]) -> tuple[str, ...]:
     """What kept `dnf makecache` from knowing all there is. Empty: every repository answered."""
     code = int(lines[-1].split()[-1]) if lines and lines[-1].startswith("exit ") else 1
-    said = [line.strip() for line in lines[:-1] if re.match(r"(Errors? |Failed |Warning: failed |  - )", line)]
+    said = [line.removeprefix("Error: ").strip() for line in lines[:-1] if line.startswith(("Error", "Failed", "  - "))]
     if code != 0 and not said:
         said = [f"dnf makecache answered {code}: {' '.join(lines[-4:-1])}"]
     return tuple(dict.fromkeys(said))
 
 
 def reboot(sections: Sections) -> tuple[bool, tuple[str, ...]]:
-    """Whether `dnf needs-restarting -r` asks for a reboot. It names the packages only where it has a terminal."""
+    """Whether `dnf needs-restarting -r` asks for a reboot, and for which packages."""
     lines = [line.strip() for line in sections.get("reboot", ()) if line.strip()]
-    named = tuple(line.removeprefix("* ") for line in lines if line.startswith("* "))
-    return bool(lines), named
+    return "required" in lines, tuple(line.removeprefix("* ") for line in lines if line.startswith("* "))
 
 
 def _advisories(sections: Sections) -> tuple[frozenset[str], dict[str, tuple[str, ...]]]:

@@ -79,7 +79,8 @@ scan_dnf() {
     echo dnf
     section update
     if [ "$lists" = refresh ]; then
-        dnf -q makecache 2>&1
+        # dnf forgives a repository that is away and has one error less to tell; here it must not.
+        dnf -q --refresh --setopt='*.skip_if_unavailable=False' makecache 2>&1
         echo "exit $?"
     else
         echo 'exit 0'
@@ -91,7 +92,8 @@ scan_dnf() {
     section user_installed
     dnf -q -C repoquery --userinstalled --queryformat '%{name}' 2>/dev/null
     section candidates
-    dnf -q -C list --upgrades 2>/dev/null
+    # Not `dnf list`: it breaks lines where names are long.
+    dnf -q -C repoquery --upgrades --latest-limit=1 --queryformat '%{name}\t%{arch}\t%{evr}\t%{repoid}' 2>/dev/null
     section advisories
     dnf -q -C updateinfo list --updates 2>/dev/null
     section cves
@@ -99,9 +101,9 @@ scan_dnf() {
     section audit
     dnf -q -C check 2>/dev/null
     section reboot
-    if dnf -q -C needs-restarting -r >/dev/null 2>&1; then :; else
-        [ $? != 1 ] || echo required
-    fi
+    # 1 says yes; it lists what for as `  * kernel`. Anything else: the plugin is not there.
+    said=$(dnf -q -C needs-restarting -r 2>/dev/null)
+    [ $? != 1 ] || { echo required; echo "$said"; }
 }
 
 if command -v apt-get >/dev/null; then
