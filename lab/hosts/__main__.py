@@ -1,11 +1,11 @@
-"""`python -m lab.hosts up|down|status|publish|withdraw`."""
+"""`python -m lab.hosts up|down|status|publish|withdraw|tree`."""
 
 from __future__ import annotations
 
 import typer
 
 from day2.errors import Day2Error
-from lab.hosts import resident
+from lab.hosts import build, resident
 from lab.hosts.fleet import default_folder
 from lab.say import say, timed
 
@@ -18,6 +18,14 @@ def up(names: list[str] = typer.Argument(None, help="names of the hosts")) -> No
     with timed("Hosts"):
         resident.ensure(default_folder(), names or resident.NAMES)
     status()
+
+
+@app.command()
+def tree() -> None:
+    """Build the tree that hosts share, if this version of it is not there yet."""
+    folder = default_folder()
+    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    say(f"The hosts' tree is {build.golden(folder).tree}")
 
 
 @app.command()

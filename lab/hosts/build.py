@@ -53,7 +53,6 @@ def missing() -> list[str]:
 
 def golden(folder: Path) -> Golden:
     """The shared tree and the shelf of releases in `folder`; made if this version of them is not there yet."""
-    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     with lock(folder / "build.lock"):
         plain = _once(folder, "debian", _digest(CODENAME, *INCLUDE), make=_bootstrap)
         digest = _digest(plain.name, *(repr(each) for each in releases()), _own_code())

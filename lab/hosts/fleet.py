@@ -25,7 +25,7 @@ from lab.hosts.layer import KEYRING, make_layer
 from lab.hosts.machine import Machine
 from lab.hosts.net import SWITCH, Net, cable
 from lab.hosts.repository import Repository
-from lab.places import CHECKOUT, state_folder
+from lab.places import state_folder
 from lab.processes import Processes, wait_until
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def default_folder() -> Path:
 def why_not() -> str:
     """Why hosts cannot run here; empty if they can."""
     if os.geteuid() != 0:
-        return "network namespaces and overlay mounts need root"
+        return "it takes root; an ordinary user can run a command through `python -m lab.hosts.apart`"
     if missing := build.missing():
         return f"missing Debian packages: {' '.join(missing)}"
     layers = "d=$(mktemp -d) && mount -t tmpfs tmpfs $d && mkdir $d/u $d/w $d/r && "
@@ -206,7 +206,7 @@ def _start(fleet: Fleet, golden: build.Golden, owner: int | None) -> None:
     lower = f"{fleet.folder / 'layer'}:{golden.tree}"
     plan = {"names": fleet.names, "lower": lower, "owner": owner, "shelf": str(golden.shelf)}
     files.write_json(fleet.folder / "fleet.json", plan)
-    env = {**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT}"}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     apart = ("unshare", "--mount", "--propagation", "private")
     command = (*apart, sys.executable, "-m", "lab.hosts.supervisor", str(fleet.folder))
     _processes(fleet.folder).start(SUPERVISOR, command, env=env)

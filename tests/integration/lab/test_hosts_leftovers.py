@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from lab.hosts import fleet as lab_hosts
 from lab.hosts import resident
 from lab.hosts.fleet import Fleet, default_folder, hosts
 from lab.hosts.net import Net
-from lab.places import CHECKOUT
 from lab.processes import wait_until
 
 OWNER = """
@@ -40,7 +40,7 @@ class Traces:
 
     def left(self) -> list[str]:
         found = [str(each) for each in self.processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
-        found += [self.interface] if Path("/sys/class/net", self.interface).exists() else []
+        found += [name for _, name in socket.if_nameindex() if name == self.interface]
         found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line]
         return found
 
@@ -53,7 +53,7 @@ def traces(folder: Path) -> Traces:
 
 
 def start_owner() -> tuple[subprocess.Popen[str], Path]:
-    env = {**os.environ, "PYTHONPATH": f"{CHECKOUT / 'include'}:{CHECKOUT}"}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     owner = subprocess.Popen((sys.executable, "-c", OWNER), stdout=subprocess.PIPE, text=True, env=env)
     assert owner.stdout is not None
     lines = iter(owner.stdout.readline, "")

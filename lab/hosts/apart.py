@@ -1,0 +1,36 @@
+"""Run a command as root of namespaces of its own, so that an ordinary user too can have hosts.
+
+Usage: python -m lab.hosts.apart <command> …
+The command and all it starts see a network of their own, without a way out. It needs a range of
+subordinate ids for the user (/etc/subuid, /etc/subgid) and newuidmap (the package uidmap).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+IDS = ("unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child")
+# /run is the machine's root's; the network namespaces of the hosts are kept there.
+PREPARE = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"'
+
+
+def inside(*command: str, network: bool) -> tuple[str, ...]:
+    """The command line that runs a command in there; with `network`, in this machine's network."""
+    cut_off = () if network else ("--net",)
+    prepare = 'exec "$@"' if network else PREPARE
+    return (*IDS, *cut_off, "--mount-proc", "sh", "-c", prepare, "sh", *command)
+
+
+def main(command: list[str]) -> int:
+    """Build the shared tree, which needs the network, then run the command; returns its exit code."""
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+    env = {**os.environ, "PATH": path, "PYTHONPATH": os.pathsep.join(sys.path)}
+    tree = inside(sys.executable, "-m", "lab.hosts", "tree", network=True)
+    built = subprocess.run(tree, env=env)
+    return built.returncode or subprocess.run(inside(*command, network=False), env=env).returncode
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
