@@ -82,10 +82,10 @@ def environment_yaml(hosts: int) -> str:
     return yaml.safe_dump(environment(hosts), sort_keys=False)
 
 
-def scans(made: Environment, *, seed: int = 4) -> dict[str, Scan]:
-    """A scan of each host but a few that did not answer."""
+def scans(made: Environment, *, seed: int = 4, missed: float = 0.04) -> dict[str, Scan]:
+    """A scan of each host but a few that did not answer; a share of hosts was missed for long."""
     chance = random.Random(seed)  # noqa: S311 - a repeatable fleet, nothing secret
-    return {each.name: _scan(each.name, chance) for each in made.hosts if chance.random() > 0.01}
+    return {each.name: _scan(each.name, chance, missed) for each in made.hosts if chance.random() > 0.01}
 
 
 def sightings() -> tuple[Sighting, ...]:
@@ -115,11 +115,11 @@ def _host(number: int, hosts: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _scan(host: str, chance: random.Random) -> Scan:
+def _scan(host: str, chance: random.Random, missed: float) -> Scan:
     role = host.split("-")[0]
     # Most hosts were patched last time; a few were missed for long, and those are what a report is for.
-    missed = chance.random() < 0.04 or (role == "batch" and int(host[-3:]) % 10 == 1)
-    oldest = 200 if missed else chance.choice((0, 0, 4, 10, 14, 28))
+    forgotten = chance.random() < missed or (role == "batch" and int(host[-3:]) % 10 == 1)
+    oldest = 200 if forgotten else chance.choice((0, 0, 4, 10, 14, 28))
     packages = [Package(name, "amd64", "1.0-1") for name in QUIET]
     for name, before, after, advisory, security, days in UPDATES:
         waits = days <= oldest and (role in ("web", "app") or name != "nginx") and (role == "db" or name[:4] != "post")

@@ -172,6 +172,26 @@ def test_no_wave_opens_when_its_bake_time_ends_after_the_cut_off():
     assert "the cut-off comes before" in answer.why
 
 
+@pytest.mark.parametrize(
+    ("scope", "states", "hosts"),
+    [
+        ("host", {"w01": "succeeded", "w02": "failed"}, ("web-02",)),
+        ("wave", {"w01": "succeeded", "w02": "failed"}, ("web-02", "web-01")),
+        ("wave", {"w01": "succeeded", "w02": "blocked"}, ()),
+        ("wave", {"w01": "succeeded", "w02": "succeeded"}, ()),
+    ],
+)
+def test_what_is_rolled_back_is_what_the_policy_says(scope, states, hosts):
+    made = rollout(**states)
+    assert waves.to_roll_back(made, made.waves[0], scope) == hosts
+
+
+def test_a_failure_that_the_wave_allows_does_not_take_the_others_with_it():
+    made = rollout(w03="succeeded", w04="failed")
+    allowing = replace(made.waves[1], max_failures=1)
+    assert waves.to_roll_back(made, allowing, "wave") == ("web-04",)
+
+
 @given(st.integers(1, 100), st.integers(1, 1000))
 def test_a_share_is_rounded_down_and_always_lets_one_go(percent, hosts):
     share = budget.allowed(f"{percent}%", hosts)

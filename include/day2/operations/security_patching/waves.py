@@ -138,6 +138,16 @@ def gate(rollout: Rollout, wave: Wave, *, finished: datetime, now: datetime) -> 
     return Answer("go", f"{wave.name}: {len(rollout.those(wave, 'succeeded'))} of {len(wave.hosts)} hosts succeeded")
 
 
+def to_roll_back(rollout: Rollout, wave: Wave, scope: Literal["host", "wave"]) -> tuple[str, ...]:
+    """The hosts of a wave that get their earlier versions back, last first.
+
+    `wave` takes those that succeeded too, once more hosts failed than the wave allows: then it is the patch.
+    """
+    failed = rollout.those(wave, "failed")
+    whole = scope == "wave" and len(failed) > wave.max_failures
+    return tuple(reversed(rollout.those(wave, "failed", "succeeded") if whole else failed))
+
+
 def ended(rollout: Rollout) -> dict[str, HostState]:
     """The states when nothing runs any more: who never began was not attempted, who never ended failed."""
     final: dict[HostState, HostState] = {"waiting": "not_attempted", "busy": "failed"}
