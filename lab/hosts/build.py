@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ ARCHIVE = "http://deb.debian.org/debian"
 INCLUDE = ("openssh-server", "sudo", "python3", "procps", "iproute2", "iputils-ping", "curl")
 USER = "ops"
 KINDS = ("debian", "shelf", "tree")
+KEPT = 24 * 3600.0
 # What the driving machine needs, by Debian package.
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
@@ -62,9 +64,10 @@ def golden(folder: Path) -> Golden:
 
 
 def tidy(folder: Path, *, used: set[str]) -> None:
-    """Remove versions of the trees and shelves whose names are not in `used`: fleets may still run on others."""
+    """Remove versions that are not in `used` and that nobody asked for in a day: checkouts may share a folder."""
     for old in folder.glob("*-*"):
-        if old.name not in used and old.name.split("-")[0] in KINDS:
+        forgotten = old.name.split("-")[0] in KINDS and time.time() - old.stat().st_mtime > KEPT
+        if forgotten and old.name not in used:
             shutil.rmtree(old)
 
 
@@ -72,6 +75,7 @@ def _once(folder: Path, kind: str, digest: str, *, make: Callable[[Path], None])
     """The folder of that content. It gets its name when it is complete."""
     final = folder / f"{kind}-{digest}"
     if final.exists():
+        os.utime(final)
         return final
     partial = folder / f"{kind}-part"
     if partial.exists():

@@ -16,14 +16,16 @@ import pytest
 from lab.files import read_json
 from lab.hosts import fleet as lab_hosts
 from lab.hosts import resident
+from lab.hosts.build import golden
 from lab.hosts.fleet import Fleet, default_folder, hosts
 from lab.hosts.net import Net
 from lab.processes import wait_until
 
 OWNER = """
 import sys, time
+from pathlib import Path
 from lab.hosts.fleet import hosts
-with hosts(2) as fleet:
+with hosts(2, Path(sys.argv[1])) as fleet:
     print(fleet.folder, flush=True)
     time.sleep(300)
 """
@@ -52,45 +54,54 @@ def traces(folder: Path) -> Traces:
     return Traces(folder, Net(read_json(folder / "net.json")["slot"]).interface, family)
 
 
-def start_owner() -> tuple[subprocess.Popen[str], Path]:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder for fleets that nobody else sweeps, with the trees that are there already."""
+    default_folder().mkdir(parents=True, exist_ok=True)
+    for name in golden(default_folder()).names:
+        (tmp_path / name).symlink_to(default_folder() / name)
+    return tmp_path
+
+
+def start_owner(folder: Path) -> tuple[subprocess.Popen[str], Path]:
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    owner = subprocess.Popen((sys.executable, "-c", OWNER), stdout=subprocess.PIPE, text=True, env=env)
+    owner = subprocess.Popen((sys.executable, "-c", OWNER, folder), stdout=subprocess.PIPE, text=True, env=env)
     assert owner.stdout is not None
     lines = iter(owner.stdout.readline, "")
     return owner, Path(next(line for line in lines if line.startswith("/")).strip())
 
 
-def test_nothing_is_left_when_the_block_ends() -> None:
-    with hosts(2) as fleet:
+def test_nothing_is_left_when_the_block_ends(folder: Path) -> None:
+    with hosts(2, folder) as fleet:
         before = traces(fleet.folder)
         assert before.left()
     wait_until(lambda: not before.left(), "the fleet's end", seconds=10)
     assert not fleet.folder.exists()
 
 
-def test_nothing_is_left_when_the_owner_is_killed() -> None:
-    owner, folder = start_owner()
-    before = traces(folder)
+def test_nothing_is_left_when_the_owner_is_killed(folder: Path) -> None:
+    owner, home = start_owner(folder)
+    before = traces(home)
     owner.kill()
     owner.communicate()
-    wait_until(lambda: not before.left() and not folder.exists(), "the fleet's end", seconds=10)
+    wait_until(lambda: not before.left() and not home.exists(), "the fleet's end", seconds=10)
 
 
-def test_hosts_end_with_their_supervisor_and_the_next_start_removes_its_folder() -> None:
-    owner, folder = start_owner()
-    before = traces(folder)
+def test_hosts_end_with_their_supervisor_and_the_next_start_removes_its_folder(folder: Path) -> None:
+    owner, home = start_owner(folder)
+    before = traces(home)
     before.processes[0].send_signal(signal.SIGKILL)
     try:
         wait_until(lambda: not before.left(), "the fleet's end", seconds=10)
-        assert folder.exists()
-        assert folder.name in lab_hosts.sweep(default_folder())
-        assert not folder.exists()
+        assert home.exists()
+        with hosts(1, folder):
+            assert not home.exists()
     finally:
         owner.kill()
         owner.communicate()
 
 
-def test_a_boot_that_fails_takes_everything_down(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_boot_that_fails_takes_everything_down(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Traces] = []
 
     def never(fleet: Fleet, *_names: str) -> None:
@@ -99,18 +110,16 @@ def test_a_boot_that_fails_takes_everything_down(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Fleet, "wait", never)
     with pytest.raises(KeyboardInterrupt):
-        lab_hosts.up(1, default_folder())
+        lab_hosts.up(1, folder)
     wait_until(lambda: not seen[0].left(), "the fleet's end", seconds=10)
     assert not seen[0].folder.exists()
 
 
-def test_the_fleet_that_stays_is_found_again_and_taken_down(tmp_path: Path) -> None:
-    for each in default_folder().glob("*-*"):  # the tree need not be built again
-        (tmp_path / each.name).symlink_to(each)
-    fleet = resident.ensure(tmp_path, ("web-01",))
+def test_the_fleet_that_stays_is_found_again_and_taken_down(folder: Path) -> None:
+    fleet = resident.ensure(folder, ("web-01",))
     before = traces(fleet.folder)
-    assert resident.ensure(tmp_path, ("web-01",)) == fleet
+    assert resident.ensure(folder, ("web-01",)) == fleet
     assert [each["host"] for each in resident.logins(fleet)] == [fleet.address("web-01")]
-    assert resident.down(tmp_path) == ("web-01",)
+    assert resident.down(folder) == ("web-01",)
     wait_until(lambda: not before.left(), "the fleet's end", seconds=10)
-    assert resident.find(tmp_path) is None
+    assert resident.find(folder) is None
