@@ -141,6 +141,13 @@ def test_a_freeze_that_begins_before_the_cut_off_ends_the_run_earlier():
     assert planned["deadline"] == {"at": "2027-03-14T02:10:00Z", "why": "the freeze 'year's end'"}
 
 
+def test_a_freeze_refuses_the_plan_but_not_an_emergency_or_a_dry_run():
+    found = seen(freezes=[Freeze("year's end", NOW - timedelta(hours=1), NOW + timedelta(days=3))])
+    assert refused(found=found) == "the freeze 'year's end' lasts until 2027-03-17T01:30:00Z"
+    assert make(request(emergency=True, trigger=BY_HAND), found)["deadline"] is None
+    assert make(request(dry_run=True), found)["dry_run"] is True
+
+
 def test_more_hosts_than_the_blast_radius_are_refused():
     policies = environment().policies.model_dump()
     policies["security_patching"]["max_targets"] = 3

@@ -57,11 +57,13 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
     opening = None if request.emergency else window.opening(request.environment, now)
     blocked = {each.name: why for each in request.hosts if (why := unfit(each, request, seen))}
     arranged, fleet = waves.arrange(request.hosts, policy, fleet=len(request.environment.hosts))
-    _require(request, blocked, now)
+    _require_moment(request, seen, now)
+    _require_canary(request, blocked)
     _require_budget(blocked, fleet)
     names = surroundings.databases(request.environment, [each.name for each in request.hosts])
     found = gates.require(gates.recovery_points(names, seen.proofs, now=now, max_age=policy.recovery_point_max_age))
-    deadline = window.deadline(opening, seen.freezes, now)
+    # An emergency is what a freeze makes room for: a person has approved it.
+    deadline = window.deadline(opening, () if request.emergency else seen.freezes, now)
     planned = {
         "schema": plan.SCHEMA,
         "operation": OPERATION,
@@ -114,16 +116,24 @@ def _policy(request: Request) -> PatchPolicy:
     return policy
 
 
-def _require(request: Request, blocked: Mapping[str, str], now: datetime) -> None:
-    """A window that is open, and a canary that can be patched."""
+def _require_moment(request: Request, seen: Seen, now: datetime) -> None:
+    """A window that is open, and no freeze. A dry run touches nothing, and an emergency cannot wait."""
+    if request.dry_run or request.emergency:
+        return
     environment = request.environment
-    bound = window.required(environment) and not (request.dry_run or request.emergency)
-    if bound and window.opening(environment, now) is None:
+    frozen = [each for each in seen.freezes if each.start <= now < each.end]
+    if frozen:
+        last = max(frozen, key=lambda each: each.end)
+        raise _refused(f"the freeze '{last.name}' lasts until {utc(last.end)}", "wait for its end")
+    if window.required(environment) and window.opening(environment, now) is None:
         names = ", ".join(each.name for each in environment.windows if OPERATION in each.operations)
         raise _refused(f"no window for patching is open ({names})", "wait for it, or add one by review")
+
+
+def _require_canary(request: Request, blocked: Mapping[str, str]) -> None:
+    """A canary that can be patched, unless the set went through one before."""
     canaries = [each.name for each in request.hosts if each.wave == "canary"]
-    fit = [each for each in canaries if each not in blocked]
-    if fit or request.proven:
+    if request.proven or any(each not in blocked for each in canaries):
         return
     if not canaries:
         raise _refused("there is no canary among the hosts", "choose one with wave: canary as well")
