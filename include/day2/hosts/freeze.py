@@ -37,8 +37,10 @@ class Wanted:
         )
 
 
-def apt_name(package: Package | Change) -> str:
-    """As apt wants to hear it: with the architecture, unless it is for all."""
+def label(host: Host, package: Package | Change) -> str:
+    """As the package manager wants to hear it: with the architecture; apt's `all` is none."""
+    if host.manager == "dnf":
+        return f"{package.name}.{package.arch}"
     return package.name if package.arch == "all" else package.key
 
 
@@ -58,7 +60,7 @@ def freeze(host: Host, seen: Scan, wanted: Wanted) -> PatchSet:
     chosen = [each for each in seen.packages if wanted.takes(each)]
     if not chosen:
         return PatchSet.of(())
-    frozen = PatchSet.of(resolve(host, tuple(f"{apt_name(each)}={each.candidate}" for each in chosen)))
+    frozen = PatchSet.of(resolve(host, tuple(f"{label(host, each)}={each.candidate}" for each in chosen)))
     log.info("%s: froze %d changes, set %s", host.name, len(frozen.changes), frozen.digest[:16])
     return frozen
 
@@ -100,14 +102,14 @@ def fit(host: Host, frozen: PatchSet) -> PatchSet:
     """
     if not frozen.changes:
         return frozen
-    asked = [f"{apt_name(each)}={each.after}" for each in frozen.changes]
+    asked = [f"{label(host, each)}={each.after}" for each in frozen.changes]
     told = {}
     for line in script.lines(host, "fit.sh", *asked):
         name, have, relation = line.split("\t")
         told[name] = (have, relation)
     fitting = []
     for change in frozen.changes:
-        have, relation = told[apt_name(change)]
+        have, relation = told[label(host, change)]
         if relation == "older":
             fitting.append(Change(change.name, change.arch, have, change.after))
         elif relation == "absent" and change.before is None:

@@ -11,7 +11,7 @@ from typing import Literal
 from day2.errors import StepFailed
 from day2.hosts import freeze, job, saved, script
 from day2.hosts.failures import cause
-from day2.hosts.freeze import apt_name
+from day2.hosts.freeze import label
 from day2.hosts.model import PatchSet
 from day2.hosts.saved import Saved
 from day2.hosts.script import Host
@@ -72,7 +72,7 @@ def act(host: Host, prepared: Prepared, *, run_id: str, limits: Limits = DEFAULT
 
     Raises StepFailed with the cause and the state that is left, Unavailable where the host is out of sight.
     """
-    work = _job(prepared, run_id, limits)
+    work = _job(host, prepared, run_id, limits)
     now = job.look(host, work.id)
     if now.state != "running" and not wrong(host, prepared.part):
         return Installed("changed" if now.state == "ended" else "unchanged", prepared.part, prepared.files, now.said)
@@ -91,9 +91,9 @@ def wrong(host: Host, part: PatchSet) -> dict[str, str]:
     """What is not as the set wants it: package and what is there instead. Half-installed is wrong too."""
     if not part.changes:
         return {}
-    wanted = {apt_name(each): each.after for each in part.changes}
+    wanted = {label(host, each): each.after for each in part.changes}
     # Not all that is new is needed: what was offered as a dependency may rightly be absent.
-    optional = {apt_name(each) for each in part.changes if each.before is None}
+    optional = {label(host, each) for each in part.changes if each.before is None}
     present = versions(host, tuple(wanted))
     found = {name: present.get(name, "absent") for name in wanted}
     return {
@@ -105,20 +105,14 @@ def wrong(host: Host, part: PatchSet) -> dict[str, str]:
 
 def versions(host: Host, names: Collection[str]) -> dict[str, str]:
     """Installed version by package; `unpacked 1.1` and the like where it is not fully installed."""
-    form = "${binary:Package}\\t${Package}\\t${db:Status-Status}\\t${Version}\\n"
-    done = script.as_root(host, "dpkg-query", "-W", "-f", form, *names)
-    found: dict[str, str] = {}
-    for line in done.stdout.splitlines():
-        full, plain, status, version = line.split("\t")
-        if status in ("not-installed", "config-files"):
-            continue
-        have = version if status == "installed" else f"{status} {version}"
-        found |= {name: have for name in names if name in (full, plain) or name.split(":")[0] == full}
-    return found
+    told = script.lines(host, "versions.sh", *names)
+    return {name: version for name, _, version in (line.partition("\t") for line in told)}
 
 
-def _job(prepared: Prepared, run_id: str, limits: Limits) -> job.Job:
-    wanted = sorted(f"{apt_name(each)}={each.after}" for each in prepared.part.changes if each.before)
+def _job(host: Host, prepared: Prepared, run_id: str, limits: Limits) -> job.Job:
+    # apt takes the new packages it needs from the frozen repository; dnf, which gets files, must be told.
+    changes = [each for each in prepared.part.changes if each.before or host.manager == "dnf"]
+    wanted = sorted(f"{label(host, each)}={each.after}" for each in changes)
     folder = saved.folder_of(prepared.frozen)
     waits = str(int(limits.lock.total_seconds()))
     return job.Job(f"{job_name(run_id)}-install", "install.sh", (folder, waits, *wanted))

@@ -67,7 +67,7 @@ def run(host: Host, job: Job, *, seconds: float, patience: float = 120.0) -> See
     """
     offset = len(look(host, job.id).said.encode())
     started = script.run(
-        host, "job.sh", "start", job.id, *job.arguments, values={"payload": script.whole(job.script)}
+        host, "job.sh", "start", job.id, *job.arguments, values={"payload": script.whole(job.script, host.manager)}
     )  # fmt: skip
     if started.code != 0:
         raise StepFailed(

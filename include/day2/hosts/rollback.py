@@ -9,7 +9,7 @@ from typing import Literal
 from day2.errors import StepFailed
 from day2.hosts import job, saved
 from day2.hosts.failures import cause
-from day2.hosts.freeze import apt_name
+from day2.hosts.freeze import label
 from day2.hosts.install import DEFAULT, Limits, Prepared, job_name, versions
 from day2.hosts.script import Host
 
@@ -29,7 +29,7 @@ def rollback(host: Host, prepared: Prepared, *, run_id: str, limits: Limits = DE
 
     Raises StepFailed with exactly what is not as before, and Corrupt where a saved file was changed.
     """
-    changed = tuple(sorted(apt_name(each) for each in prepared.part.changes))
+    changed = tuple(sorted(label(host, each) for each in prepared.part.changes))
     work = job.Job(f"{job_name(run_id)}-rollback", "rollback.sh", _arguments(host, prepared, limits))
     now = job.look(host, work.id)
     if now.state != "running":
@@ -48,7 +48,7 @@ def rollback(host: Host, prepared: Prepared, *, run_id: str, limits: Limits = DE
 
 def differs(host: Host, prepared: Prepared) -> dict[str, str]:
     """What is not as it was before the patch: package, and what is there instead."""
-    wanted = {apt_name(each): each.before or "absent" for each in prepared.part.changes}
+    wanted = {label(host, each): each.before or "absent" for each in prepared.part.changes}
     if not wanted:
         return {}
     have = versions(host, tuple(wanted))
@@ -56,7 +56,7 @@ def differs(host: Host, prepared: Prepared) -> dict[str, str]:
 
 
 def _arguments(host: Host, prepared: Prepared, limits: Limits) -> tuple[str, ...]:
-    new = [apt_name(each) for each in prepared.part.changes if each.before is None]
+    new = [label(host, each) for each in prepared.part.changes if each.before is None]
     old = [each.path for each in prepared.files if each.side == "before"]
     waits = str(int(limits.lock.total_seconds()))
     return (waits, *(("--new", *new) if new else ()), "--old", *old)

@@ -16,7 +16,7 @@ from typing import Literal
 
 from day2.errors import Corrupt, StepFailed
 from day2.hosts import script
-from day2.hosts.freeze import apt_name
+from day2.hosts.freeze import label
 from day2.hosts.model import PatchSet
 from day2.hosts.script import Host
 
@@ -54,7 +54,7 @@ def save(
     `carried` are the canary's files: what this host has must be the same bytes. Raises StepFailed where the
     disk is too small or a version is nowhere to be had, and Corrupt where bytes differ.
     """
-    asked = [word for change in part.changes for word in _asked(change.after, change.before, apt_name(change))]
+    asked = [word for change in part.changes for word in _asked(change.after, change.before, label(host, change))]
     done = script.run(host, "save.sh", folder, str(SPARE_KILOBYTES), *asked, seconds=seconds)
     if done.code == 28:
         raise _no_space(host, done.stdout)

@@ -12,6 +12,7 @@ from importlib import resources
 from types import MappingProxyType
 
 from day2.errors import StepFailed
+from day2.hosts.model import Manager
 from day2.hosts.shell import SECONDS, Done, Shell
 
 SUDO = ("sudo", "-n", "--")
@@ -20,17 +21,23 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Host:
-    """A host to be patched. `become` is the command that makes the login root; empty for root's own."""
+    """A host to be patched. `become` is the command that makes the login root; empty for root's own.
+
+    `manager` is what its scan said.
+    """
 
     name: str
     shell: Shell
     become: tuple[str, ...] = SUDO
+    manager: Manager = "apt"
 
 
-def whole(name: str) -> str:
-    """A script of ours with the functions that all of them share."""
+def whole(name: str, manager: Manager = "apt") -> str:
+    """A script of ours with the functions that all of them share: the package manager's own, if it has one."""
     folder = resources.files("day2.hosts") / "scripts"
-    return "\n".join((folder / each).read_text(encoding="utf-8") for each in ("common.sh", name))
+    own = folder / manager / name
+    files = (folder / "common.sh", own if own.is_file() else folder / name)
+    return "\n".join(each.read_text(encoding="utf-8") for each in files)
 
 
 def run(host: Host, name: str, *arguments: str, seconds: float = SECONDS, values: Mapping[str, str] = NOTHING) -> Done:
@@ -41,7 +48,7 @@ def run(host: Host, name: str, *arguments: str, seconds: float = SECONDS, values
     given = "".join(f"{key}={shlex.quote(value)}\n" for key, value in values.items())
     # In braces: the shell reads all of it before it runs any, so no command of the script can eat the rest.
     # Its name is the first argument only so that a log, and `ps` on the host, say which one it is.
-    body = f"{{\nshift\n{given}{whole(name)}\n}} </dev/null\n".encode()
+    body = f"{{\nshift\n{given}{whole(name, host.manager)}\n}} </dev/null\n".encode()
     return as_root(host, "sh", "-s", "--", name, *arguments, stdin=body, seconds=seconds)
 
 

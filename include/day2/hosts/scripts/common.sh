@@ -43,6 +43,9 @@ wait_for_lock() {
     done
 }
 
+# The Python that dnf itself is written in: RHEL 8 keeps it out of the way.
+python_of_dnf() { [ -x /usr/libexec/platform-python ] && echo /usr/libexec/platform-python || echo python3; }
+
 repair() {
     [ -n "$(dpkg --audit)" ] || return 0
     say "an earlier dpkg was interrupted; finishing it with dpkg --configure -a"
