@@ -78,6 +78,8 @@ def act(host: Host, prepared: Prepared, *, run_id: str, limits: Limits = DEFAULT
         return Installed("changed" if now.state == "ended" else "unchanged", prepared.part, prepared.files, now.said)
     if now.state == "interrupted":
         log.warning("%s: the earlier attempt was killed; what it left is repaired first", host.name)
+    if now.state != "running":
+        saved.verify(host, [each for each in prepared.files if each.side == "after"])
     seen = job.run(
         host, work, seconds=limits.install.total_seconds(), patience=limits.patience.total_seconds()
     )  # fmt: skip

@@ -204,10 +204,17 @@ def test_a_rollback_that_fails_says_what_is_left(host: Host, fleet: Fleet) -> No
 
 
 def test_a_saved_package_that_was_changed_is_not_installed(host: Host, fleet: Fleet) -> None:
+    machine = fleet[host.name]
     ready = prepared(host, "acme-tool")
+    new, old = sorted(ready.files, key=lambda each: each.side)
+    machine.run("sh", "-c", f"cp {new.path} /tmp/kept && echo >>{new.path}")
+    with pytest.raises(Corrupt, match=r"acme-tool_3.1-1_all.deb is not the acme-tool 3.1-1 that was saved"):
+        act(host, ready, run_id=RUN)
+    assert version(machine, "acme-tool") == "3.0-1"
+
+    machine.run("cp", "/tmp/kept", new.path)
     act(host, ready, run_id=RUN)
-    old = next(each for each in ready.files if each.side == "before")
-    fleet[host.name].run("sh", "-c", f"echo >>{old.path}")
+    machine.run("sh", "-c", f"echo >>{old.path}")
     with pytest.raises(Corrupt, match=r"acme-tool_3.0-1_all.deb is not the acme-tool 3.0-1 that was saved"):
         rollback(host, ready, run_id=RUN)
-    assert version(fleet[host.name], "acme-tool") == "3.1-1"
+    assert version(machine, "acme-tool") == "3.1-1"

@@ -25,8 +25,20 @@ need_space() { # kilobytes, folder, what for
 
 missing | while read -r side package version; do
     cached=/var/cache/apt/archives/$(file_of "$package" "$version")
-    [ ! -e "$cached" ] || cp "$cached" "$folder/$side/"
+    # A name appears only with the whole file behind it: what a killed run left must not look saved.
+    [ ! -e "$cached" ] || { cp "$cached" "$folder/part" && mv "$folder/part" "$folder/$side/${cached##*/}"; }
 done
+
+# Download into a folder, whole files only: `fetch <folder> <package=version>…`.
+fetch() {
+    into=$1
+    shift
+    made=$(mktemp -d "$folder/fetch.XXXXXX")
+    (cd "$made" && apt-get -q -o APT::Sandbox::User=root download "$@") && mv "$made"/*.deb "$into/"
+    code=$?
+    rm -rf "$made"
+    return $code
+}
 
 # One call tells what the repositories still have; asking for a version they lack would fail the whole download.
 # Lists from before the set was frozen do not know its versions: only then are they refreshed.
@@ -53,7 +65,7 @@ if [ -n "$lacking" ]; then
         bytes=$(apt-get -q download --print-uris $names | awk '{ sum += $3 } END { printf "%.0f", sum }')
         need_space $((bytes / 1024 + spare)) "$folder" "saving the packages"
         # shellcheck disable=SC2086
-        (cd "$folder/$side" && apt-get -q -o APT::Sandbox::User=root download $names) >&2
+        fetch "$folder/$side" $names >&2
     done
 fi
 

@@ -15,7 +15,11 @@ while [ $# -gt 1 ]; do
     version=${2#*=}
     # A file's name has no epoch.
     rpm=$folder/$side/${package%.*}-${version#*:}.${package##*.}.rpm
-    [ -e "$rpm" ] || dnf -q download --destdir "$folder/$side" "${package%.*}-$version.${package##*.}" >&2
+    # Whole files only: what a killed run left must not look saved.
+    [ -e "$rpm" ] || {
+        dnf -q download --destdir "$folder/part" "${package%.*}-$version.${package##*.}" >&2 &&
+            mv "$folder/part/${rpm##*/}" "$rpm"
+    }
     if [ -e "$rpm" ]; then
         sum=$(sha256sum <"$rpm")
         printf '%s\t%s\t%s\t%s\t%s\t%s\tsaved\n' "$side" "$package" "$version" "$rpm" "$(stat -c %s "$rpm")" "${sum%% *}"
