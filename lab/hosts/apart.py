@@ -1,8 +1,8 @@
 """Run a command as root of namespaces of its own, so that an ordinary user too can have hosts.
 
 Usage: python -m lab.hosts.apart <command> …
-The command and all it starts see a network of their own, without a way out. It needs a range of
-subordinate ids for the user (/etc/subuid, /etc/subgid) and newuidmap (the package uidmap).
+The command and all it starts see a network of their own, without a way out. Of an ordinary user it needs a
+range of subordinate ids (/etc/subuid, /etc/subgid) and newuidmap (the package uidmap).
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import os
 import subprocess
 import sys
 
-IDS = ("unshare", "--user", "--map-auto", "--map-root-user", "--mount", "--pid", "--fork", "--kill-child")
+AS_ROOT = ("--user", "--map-auto", "--map-root-user")
 # /run is the machine's root's; the network namespaces of the hosts are kept there.
 PREPARE = 'mount -t tmpfs tmpfs /run && ip link set lo up && exec "$@"'
 
 
 def inside(*command: str, network: bool) -> tuple[str, ...]:
     """The command line that runs a command in there; with `network`, in this machine's network."""
+    ids = () if os.geteuid() == 0 else AS_ROOT
     cut_off = () if network else ("--net",)
     prepare = 'exec "$@"' if network else PREPARE
-    return (*IDS, *cut_off, "--mount-proc", "sh", "-c", prepare, "sh", *command)
+    namespaces = (*ids, *cut_off, "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+    return ("unshare", *namespaces, "sh", "-c", prepare, "sh", *command)
 
 
 def main(command: list[str]) -> int:

@@ -18,6 +18,7 @@ from lab.hosts.releases import BASE, releases
 from lab.say import timed
 
 CODENAME = "bookworm"
+RECIPE = "2"  # another one with every change of _bootstrap
 ARCHIVE = "http://deb.debian.org/debian"
 INCLUDE = ("openssh-server", "sudo", "python3", "procps", "iproute2", "iputils-ping", "curl")
 USER = "ops"
@@ -56,7 +57,7 @@ def missing() -> list[str]:
 def golden(folder: Path) -> Golden:
     """The shared tree and the shelf of releases in `folder`; made if this version of them is not there yet."""
     with lock(folder / "build.lock"):
-        plain = _once(folder, "debian", _digest(CODENAME, *INCLUDE), make=_bootstrap)
+        plain = _once(folder, "debian", _digest(CODENAME, *INCLUDE, RECIPE), make=_bootstrap)
         digest = _digest(plain.name, *(repr(each) for each in releases()), _own_code())
         shelf = _once(folder, "shelf", digest, make=lambda new: packages.build(releases(), new))
         tree = _once(folder, "tree", digest, make=lambda new: _furnish(plain, shelf, new))
@@ -89,6 +90,10 @@ def _bootstrap(new: Path) -> None:
     without = [f"--dpkgopt=path-exclude=/usr/share/{each}/*" for each in ("man", "locale", "info")]
     include = f"--include={','.join(INCLUDE)}"
     _run("mmdebstrap", "--quiet", "--variant=minbase", include, *without, CODENAME, str(new), _archive())
+    # A host mounts its own /dev. Device files here would have no end for whoever copies the checkout.
+    for each in (new / "dev").iterdir():
+        if not each.is_dir():
+            each.unlink()
 
 
 def _archive() -> str:

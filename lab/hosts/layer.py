@@ -8,8 +8,11 @@ from pathlib import Path
 
 from lab.hosts import guest
 from lab.hosts.build import USER
+from lab.hosts.releases import SECURITY, releases
 
 KEYRING = "/usr/share/keyrings/acme.gpg"
+# What a host knows of vulnerabilities, in debsecan's simple format; debsecan itself needs Debian's tracker.
+ADVISORIES = "var/lib/day2/advisories"
 SSHD = """\
 UsePAM no
 PasswordAuthentication no
@@ -35,6 +38,9 @@ def make_layer(folder: Path, *, login_key: Path, signing_key: Path, sources: str
     _write(folder / "etc/apt/sources.list.d/acme.list", sources)
     _write(folder / KEYRING.lstrip("/"), "")
     shutil.copyfile(signing_key, folder / KEYRING.lstrip("/"))
+    _write(
+        folder / ADVISORIES, "".join(f"{each.advisory} {each.name}\n" for each in releases() if each.suite == SECURITY)
+    )
     authorized = folder / f"home/{USER}/.ssh/authorized_keys"
     _write(authorized, login_key.read_text(), mode=0o600)
     home = authorized.parent.parent

@@ -136,6 +136,13 @@ def test_the_suite_of_an_update_says_whether_it_is_security(shell: Shell) -> Non
     assert "Inst acme-tool [3.0-1] (3.1-1 Acme:acme-updates" in listed
 
 
+def test_a_security_release_tells_its_advisory_before_and_after_it_is_downloaded(shell: Shell) -> None:
+    assert "CVE-2026-1100 acme-agent\n" in require(shell, "cat", "/var/lib/day2/advisories")
+    sudo(shell, "apt-get update -qq && apt-get install -qq -y acme-agent")
+    assert "Fix CVE-2026-1100." in sudo(shell, "zcat /usr/share/doc/acme-agent/changelog.Debian.gz")
+    assert "Fix CVE-2026-1100." in sudo(shell, "apt-get changelog -q acme-agent")
+
+
 def test_publishing_replaces_the_version_before_and_withdrawing_leaves_hosts_as_they_are(
     fleet: Fleet, name: str, shell: Shell
 ) -> None:

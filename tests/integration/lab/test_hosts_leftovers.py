@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -16,7 +17,7 @@ import pytest
 from lab.files import read_json
 from lab.hosts import fleet as lab_hosts
 from lab.hosts import resident
-from lab.hosts.build import golden
+from lab.hosts.build import golden, tidy
 from lab.hosts.fleet import Fleet, default_folder, hosts
 from lab.hosts.net import Net
 from lab.processes import wait_until
@@ -29,7 +30,6 @@ with hosts(2, Path(sys.argv[1])) as fleet:
     print(fleet.folder, flush=True)
     time.sleep(300)
 """
-pytestmark = pytest.mark.skipif(bool(lab_hosts.why_not()), reason=f"no hosts can run here: {lab_hosts.why_not()}")
 
 
 @dataclass
@@ -57,6 +57,8 @@ def traces(folder: Path) -> Traces:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder for fleets that nobody else sweeps, with the trees that are there already."""
+    if reason := lab_hosts.why_not():
+        pytest.skip(f"no hosts can run here: {reason}")
     default_folder().mkdir(parents=True, exist_ok=True)
     for name in golden(default_folder()).names:
         (tmp_path / name).symlink_to(default_folder() / name)
@@ -123,3 +125,27 @@ def test_the_fleet_that_stays_is_found_again_and_taken_down(folder: Path) -> Non
     assert resident.down(folder) == ("web-01",)
     wait_until(lambda: not before.left(), "the fleet's end", seconds=10)
     assert resident.find(folder) is None
+
+
+def test_trees_nobody_asked_for_in_a_day_are_removed_unless_a_fleet_runs_on_them(tmp_path: Path) -> None:
+    for name in ("tree-new", "tree-old", "tree-running", "shelf-old", "notes-old"):
+        (tmp_path / name).mkdir()
+    for name in ("tree-old", "tree-running", "shelf-old", "notes-old"):
+        os.utime(tmp_path / name, (0, 0))
+    tidy(tmp_path, used={"tree-running"})
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["notes-old", "tree-new", "tree-running"]
+
+
+def test_a_command_has_hosts_in_namespaces_of_its_own(request: pytest.FixtureRequest) -> None:
+    # As an ordinary user it becomes root there; the networks of this machine are out of sight either way.
+    code = "import socket\nfrom lab.hosts.fleet import *\nwith hosts(1) as it:\n"
+    code += " print(it.shell('host-01').run('sudo', 'id', '-u').stdout, [name for _, name in socket.if_nameindex()])"
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = (sys.executable, "-m", "lab.hosts.apart", sys.executable, "-c", code)
+    with contextlib.ExitStack() as stack:
+        if os.geteuid() == 0:
+            stack.enter_context(
+                hosts(1, request.getfixturevalue("folder"))
+            )  # it has the first name, which is free again in there
+        done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.stdout.endswith("0\n ['lo', 'day2lab0']\n"), done.stdout + done.stderr
