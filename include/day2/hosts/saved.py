@@ -124,6 +124,14 @@ def verify(host: Host, files: Collection[Saved]) -> None:
         raise _not_the_same(host, known[path])
 
 
+def expire(host: Host, *, days: int, keep: Collection[PatchSet] = ()) -> tuple[str, ...]:
+    """Remove sets and job logs that nobody touched for so many days, except those to `keep`. Returns their folders."""
+    names = (folder_of(each).rsplit("/", 1)[-1] for each in keep)
+    gone = tuple(script.lines(host, "expire.sh", str(days), *names))
+    log.info("%s: removed %d folders older than %d days", host.name, len(gone), days)
+    return gone
+
+
 def _asked(after: str, before: str | None, name: str) -> Iterable[str]:
     yield from ("after", f"{name}={after}")
     if before is not None:

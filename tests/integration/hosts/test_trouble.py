@@ -15,7 +15,7 @@ from datetime import timedelta
 import pytest
 
 from day2.errors import Corrupt, StepFailed, Unavailable
-from day2.hosts import job
+from day2.hosts import job, saved
 from day2.hosts.install import DEFAULT, Prepared, act
 from day2.hosts.rollback import rollback
 from day2.hosts.scan import scan
@@ -218,3 +218,16 @@ def test_a_saved_package_that_was_changed_is_not_installed(host: Host, fleet: Fl
     with pytest.raises(Corrupt, match=r"acme-tool_3.0-1_all.deb is not the acme-tool 3.0-1 that was saved"):
         rollback(host, ready, run_id=RUN)
     assert version(machine, "acme-tool") == "3.1-1"
+
+
+def test_old_sets_and_logs_are_removed_and_the_one_in_use_is_kept(host: Host, fleet: Fleet) -> None:
+    machine = fleet[host.name]
+    ready = prepared(host, "acme-tool")
+    act(host, ready, run_id=RUN)
+    machine.run(
+        "sh", "-c", "mkdir /var/cache/day2/old /var/cache/day2/young && touch -d '100 days ago' /var/cache/day2/old"
+    )
+    machine.run("sh", "-c", "touch -d '100 days ago' /var/cache/day2/[0-9a-f]*[0-9a-f]/ /var/lib/day2/jobs/*")
+    gone = saved.expire(host, days=90, keep=[ready.frozen])
+    assert gone == ("/var/cache/day2/old", f"/var/lib/day2/jobs/{RUN}-install")
+    assert rollback(host, ready, run_id=RUN).outcome == "changed"
