@@ -101,4 +101,4 @@ class Machine:
         while self.pid_file.exists():
             if time.monotonic() > deadline:
                 raise Unavailable(f"still on after {seconds:.0f} s", target=self.name)
-            time.sleep(0.05)
+            time.sleep(0.01)

@@ -7,11 +7,12 @@ Usage: python -m lab.hosts.supervisor <fleet's folder>
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from lab.files import read_json, write_json
 from lab.hosts.machine import REBOOT, Machine
 from lab.hosts.net import SWITCH, Net, plug_in
 
-EVERY = 0.05
+LOOK_EVERY = 0.5  # seconds, for the owner; the end of a host is noticed at once
+FIRMWARE = 0.3  # seconds a host is off in a reboot
 REPOSITORY_PORT = 80
 
 
@@ -35,11 +37,11 @@ class Supervisor:
     owner: psutil.Process | None
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     ended: bool = False
+    _bell: int = -1  # readable when a signal came
 
     def run(self) -> None:
         """Everything up; then bring back hosts that reboot, until told to end or until the owner is gone."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._end)
+        self._listen()
         self._mount("/run/netns")
         net = plug_in(each.name for each in self.machines)
         web = self._serve(net)
@@ -47,13 +49,26 @@ class Supervisor:
             machine.insert_disk(self.folder / "keys" / f"host-{machine.name}")
             self.running[machine.name] = machine.boot(net, self.lower)
         write_json(self.folder / "net.json", {"slot": net.slot, "repository": web.pid})
-        while not self.ended and (self.owner is None or self.owner.is_running()):
+        while not self.ended and (self.owner is None or _lives(self.owner)):
+            self._wait()
             for machine in self.machines:
                 self._look_after(machine, net)
-            time.sleep(EVERY)
         self._halt(web)
         if not self.ended:
             self._clear()
+
+    def _listen(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        self._bell, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(writer)
+
+    def _wait(self) -> None:
+        """Until a host ended or somebody wants us to; for those that are off, until they may come back."""
+        all_on = len(self.running) == len(self.machines)
+        if select.select([self._bell], [], [], LOOK_EVERY if all_on else FIRMWARE)[0]:
+            os.read(self._bell, 4096)
 
     def _look_after(self, machine: Machine, net: Net) -> None:
         """Notice that a host is off, and switch it on again if it reboots or was asked to come back."""
@@ -99,6 +114,13 @@ class Supervisor:
 
     def _end(self, _number: int, _frame: object) -> None:
         self.ended = True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def main(folder: Path) -> None:
