@@ -57,6 +57,12 @@ def test_an_expired_exception_is_a_breach_again_and_the_register_says_so():
     assert "exception exc-openssl expired" in report.render(made).decode()
 
 
+def test_an_exception_holds_on_its_last_day():
+    made = fleet(register=[EXCEPTION | {"expires": "2027-03-14"}])
+    assert {each.host.name: each.standing for each in made.rows}["web-03"] == "excused"
+    assert [(each.expired, each.days_left) for each in made.register] == [(False, 0)]
+
+
 def test_a_compliant_fleet_says_so_and_an_unknown_host_takes_it_back():
     scans = {each.name: replace(DONE, host=each.name) for each in environment().hosts}
     made = compliance.fleet(environment(), scans, {}, now=NOW)

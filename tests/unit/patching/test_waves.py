@@ -134,6 +134,12 @@ def test_a_failed_host_uses_up_the_budget_and_says_so():
     assert (answer.word, answer.why) == ("stop", "the disruption budget of canary (1) is used up by web-01")
 
 
+def test_a_host_that_was_down_before_leaves_its_wave_its_own_budget():
+    made = rollout(w01="blocked")
+    assert waves.startable(made, NOW) == ("web-02",)
+    assert waves.startable(replace(made, fleet_budget=1), NOW) == ()
+
+
 def test_a_host_whose_worker_died_is_brought_to_its_end_even_after_the_cut_off():
     made = rollout(w01="busy")
     assert waves.may_start(made, "web-01", CUTOFF.at + timedelta(hours=1)).word == "go"
