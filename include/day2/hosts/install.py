@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from day2.errors import StepFailed
 from day2.hosts import freeze, job, saved, script
@@ -50,12 +51,26 @@ class Prepared:
     part: PatchSet
     files: tuple[Saved, ...]
 
+    def as_dict(self) -> dict[str, Any]:
+        """For a ledger entry or XCom."""
+        return asdict(self)
 
-def prepare(host: Host, frozen: PatchSet, *, carried: Collection[Saved] = ()) -> Prepared:
-    """Find a host's part of the set, save both sides, and try it. Installs nothing.
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Prepared:
+        """What `as_dict` told. Raises ValueError where a digest is not the changes' own."""
+        files = tuple(Saved(**each) for each in told["files"])
+        return cls(PatchSet.from_dict(told["frozen"]), PatchSet.from_dict(told["part"]), files)
 
-    Record what this returns before `act`: after a crash it is the way back.
+
+def prepare(host: Host, frozen: PatchSet, *, run_id: str, carried: Collection[Saved] = ()) -> Prepared:
+    """Find a host's part of the set and save both sides. Installs nothing.
+
+    Once the run's installation has begun this tells what was prepared then: a host that is half patched would
+    call the new versions its earlier ones, and lose its way back.
     """
+    name = job_name(run_id)
+    if job.look(host, f"{name}-install").state != "none" and (earlier := _recall(host, name, frozen)):
+        return earlier
     part = freeze.fit(host, frozen)
     if not part.changes:
         return Prepared(frozen, part, ())
@@ -64,7 +79,17 @@ def prepare(host: Host, frozen: PatchSet, *, carried: Collection[Saved] = ()) ->
     indexed = script.run(host, "index.sh", folder)
     if indexed.code != 0:
         raise _failed(host, indexed.stdout + indexed.stderr, indexed.code, "nothing was installed")
-    return Prepared(frozen, part, files)
+    made = Prepared(frozen, part, files)
+    kept = script.run(host, "remember.sh", "keep", name, values={"content": json.dumps(made.as_dict())})
+    if kept.code != 0:
+        raise _failed(host, kept.stdout + kept.stderr, kept.code, "nothing was installed")
+    return made
+
+
+def _recall(host: Host, name: str, frozen: PatchSet) -> Prepared | None:
+    told = "\n".join(script.lines(host, "remember.sh", "recall", name))
+    earlier = Prepared.from_dict(json.loads(told)) if told.strip() else None
+    return earlier if earlier and earlier.frozen.digest == frozen.digest else None
 
 
 def act(host: Host, prepared: Prepared, *, run_id: str, limits: Limits = DEFAULT) -> Installed:

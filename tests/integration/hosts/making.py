@@ -25,6 +25,7 @@ fcntl.lockf(file, fcntl.LOCK_EX)
 print("held", flush=True)
 time.sleep({seconds})
 """
+RUN = "scheduled__2026-11-10T03:00:00+00:00"
 QUICK = Patience(grace=timedelta(seconds=6), every=timedelta(seconds=0.1), in_a_row=3)
 
 
@@ -35,7 +36,7 @@ def frozen(host: Host, *patterns: str) -> PatchSet:
 
 def prepared(host: Host, *patterns: str) -> Prepared:
     """The same, with the files saved on the host."""
-    return prepare(host, frozen(host, *patterns))
+    return prepare(host, frozen(host, *patterns), run_id=RUN)
 
 
 def packages(machine: Machine) -> str:

@@ -18,9 +18,8 @@ from day2.hosts.scan import scan
 from day2.hosts.script import Host
 from lab.hosts.fleet import Fleet
 from lab.hosts.repository import Repository
-from tests.integration.hosts.making import agent_is_well, frozen, packages, prepared, upgrades, version
+from tests.integration.hosts.making import RUN, agent_is_well, frozen, packages, prepared, upgrades, version
 
-RUN = "scheduled__2026-11-10T03:00:00+00:00"
 SHORT = replace(DEFAULT, lock=timedelta(seconds=1))
 Hosts = Callable[[], Host]
 
@@ -124,11 +123,11 @@ def test_the_frozen_version_is_installed_although_a_newer_one_replaced_it(
     repository.publish("updates", "acme-tool", "3.2-1")
     assert scan(later).upgradable()[-1].candidate == "3.2-1"
     with pytest.raises(StepFailed, match=r"nowhere to be had: acme-tool 3.1-1"):
-        prepare(later, ready.frozen)
+        prepare(later, ready.frozen, run_id=RUN)
     for file in ready.files:
         if file.side == "after":
             saved.send(later, file, saved.fetch(canary, file, tmp_path))
-    act(later, prepare(later, ready.frozen, carried=ready.files), run_id=RUN)
+    act(later, prepare(later, ready.frozen, run_id=RUN, carried=ready.files), run_id=RUN)
     assert version(fleet[later.name], "acme-tool") == "3.1-1"
 
 
@@ -136,7 +135,7 @@ def test_a_file_that_is_not_the_canarys_is_refused(host: Host, more_hosts: Hosts
     ready = prepared(host, "acme-tool")
     forged = [replace(each, sha256="0" * 64) for each in ready.files]
     with pytest.raises(Corrupt, match="not the file that the canary was patched with"):
-        prepare(more_hosts(), ready.frozen, carried=forged)
+        prepare(more_hosts(), ready.frozen, run_id=RUN, carried=forged)
 
 
 def test_a_version_that_left_the_repository_is_made_again_for_the_way_back(
@@ -191,7 +190,7 @@ def test_a_package_held_on_a_later_host_is_left_alone_there(
     repository.publish("security", "acme-held", "1.1-1")
     later = more_hosts()
     fleet[later.name].run("apt-mark", "hold", "acme-held")
-    ready = prepare(later, frozen(host, "acme-held", "acme-tool"))
+    ready = prepare(later, frozen(host, "acme-held", "acme-tool"), run_id=RUN)
     assert [each.name for each in ready.part.changes] == ["acme-tool"]
     act(later, ready, run_id=RUN)
     assert version(fleet[later.name], "acme-held") == "1.0-1"
@@ -204,5 +203,5 @@ def test_a_newer_version_is_not_downgraded_by_a_patch(
     later = more_hosts()
     repository.publish("updates", "acme-tool", "3.2-1")
     act(later, prepared(later, "acme-tool"), run_id="earlier")
-    assert prepare(later, older).part.changes == ()
+    assert prepare(later, older, run_id=RUN).part.changes == ()
     assert version(fleet[later.name], "acme-tool") == "3.2-1"

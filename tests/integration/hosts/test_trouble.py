@@ -16,16 +16,15 @@ import pytest
 
 from day2.errors import Corrupt, StepFailed, Unavailable
 from day2.hosts import job, saved
-from day2.hosts.install import DEFAULT, Prepared, act
+from day2.hosts.install import DEFAULT, Prepared, act, job_name, prepare
 from day2.hosts.rollback import rollback
 from day2.hosts.scan import scan
 from day2.hosts.script import Host
 from lab.hosts.fleet import Fleet
 from lab.hosts.machine import Machine
 from lab.hosts.repository import Repository
-from tests.integration.hosts.making import lock_held, packages, prepared, upgrades, version
+from tests.integration.hosts.making import RUN, lock_held, packages, prepared, upgrades, version
 
-RUN = "manual__2026-11-23"
 IMPATIENT = replace(DEFAULT, lock=timedelta(seconds=1))
 
 
@@ -170,7 +169,7 @@ def test_a_patch_that_the_hosts_own_crash_killed_is_repaired_and_finished(
     machine.run(
         "sh", "-c", "for each in [j]obs/ ^apt-get ^dpkg ^/usr/bin/dpkg [a]cme-slow; do pkill -KILL -f $each; done; true"
     )
-    assert job.look(host, f"{RUN}-install").state == "interrupted"
+    assert job.look(host, f"{job_name(RUN)}-install").state == "interrupted"
     machine.run("sh", "-c", "echo 0 >/etc/acme-slow.seconds")
     done = act(host, slow, run_id=RUN)
     assert done.repaired
@@ -229,5 +228,17 @@ def test_old_sets_and_logs_are_removed_and_the_one_in_use_is_kept(host: Host, fl
     )
     machine.run("sh", "-c", "touch -d '100 days ago' /var/cache/day2/[0-9a-f]*[0-9a-f]/ /var/lib/day2/jobs/*")
     gone = saved.expire(host, days=90, keep=[ready.frozen])
-    assert gone == ("/var/cache/day2/old", f"/var/lib/day2/jobs/{RUN}-install")
+    assert gone == ("/var/cache/day2/old", f"/var/lib/day2/jobs/{job_name(RUN)}-install")
     assert rollback(host, ready, run_id=RUN).outcome == "changed"
+
+
+def test_a_run_that_begins_again_after_the_installation_still_knows_the_way_back(host: Host, fleet: Fleet) -> None:
+    machine = fleet[host.name]
+    before = packages(machine)
+    first = prepared(host, "acme-tool")
+    act(host, first, run_id=RUN)
+    again = prepare(host, first.frozen, run_id=RUN)
+    assert again == first
+    rollback(host, again, run_id=RUN)
+    assert packages(machine) == before
+    assert prepare(host, first.frozen, run_id="another run").part == first.part
