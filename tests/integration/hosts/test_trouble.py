@@ -228,6 +228,7 @@ def test_old_sets_and_logs_are_removed_and_the_one_in_use_is_kept(host: Host, fl
     )
     machine.run("sh", "-c", "touch -d '100 days ago' /var/cache/day2/[0-9a-f]*[0-9a-f]/ /var/lib/day2/jobs/*")
     gone = saved.expire(host, days=90, keep=[ready.frozen])
+    assert machine.run("ls", "/var/lib/day2/jobs") == ""
     assert gone == ("/var/cache/day2/old", f"/var/lib/day2/jobs/{job_name(RUN)}-install")
     assert rollback(host, ready, run_id=RUN).outcome == "changed"
 

@@ -73,12 +73,15 @@ def test_apts_simulation_is_read_with_new_packages_and_epochs() -> None:
         "Inst app [1.0] (1.1 Lab-Security:lab-security [all]) []",
         "Inst libc6:i386 [2.36-9] (2.36-9+deb12u13 Debian:12.12/oldstable, Debian-Security:12/bookworm [i386])",
         "Inst newdep (1:1.0 Lab:lab [amd64])",
+        # As our script puts what dnf would do:
+        "Inst acme-lib [1:2.0-1] (1:2.1-1 acme [noarch])",
         "Conf app (1.1 Lab-Security:lab-security [all])",
     ]
     assert freeze.simulated(lines) == (
         Change("app", "all", "1.0", "1.1"),
         Change("libc6", "i386", "2.36-9", "2.36-9+deb12u13"),
         Change("newdep", "amd64", None, "1:1.0"),
+        Change("acme-lib", "noarch", "1:2.0-1", "1:2.1-1"),
     )
 
 

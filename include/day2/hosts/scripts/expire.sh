@@ -11,3 +11,5 @@ for folder in /var/cache/day2/*/ /var/lib/day2/jobs/*/; do
     done
     rm -rf "$folder" && echo "$folder"
 done
+find /var/lib/day2/jobs -maxdepth 1 -name '*.prepared' -mtime +"$days" -exec rm {} + 2>/dev/null
+exit 0
