@@ -1,0 +1,219 @@
+"""Let the standby take over: when it has replayed all it received, and the fence is proven again."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+from day2.errors import Day2Error, StepFailed
+from day2.operations.dr_drill import by_hand, control, fence, observe
+from day2.operations.dr_drill.pair import Pair, Seen
+
+log = logging.getLogger("day2")
+PROGRESS = (Path(__file__).parent / "replay.sql").read_text()
+# Twice the same answer, so far apart, is standing still.
+STILL_SECONDS = 0.2
+SYNCHRONOUS = """
+select
+    current_setting('synchronous_standby_names') as names,
+    (
+        select count(*) from pg_catalog.pg_stat_replication
+        where state = 'streaming' and sync_state in ('sync', 'quorum', 'potential')
+    ) as there
+"""
+NEW_SLOT = "select pg_catalog.pg_create_physical_replication_slot(%s, true)"
+
+
+def replay(pair: Pair, *, seconds: float) -> dict[str, Any]:
+    """Wait until the standby has replayed all it received. Returns the measures.
+
+    Raises StepFailed when the replay is paused, or when the time is over.
+    """
+    begun = time.monotonic()
+    seen = observe.observe(pair.standby, pair.primary)
+    if seen.takes_writes:
+        return {"already": True}
+    if seen.role != "standby":
+        raise _failed(pair, f"there is nothing to replay: {seen.text}", "The standby is down")
+    first = last = observe.ask(pair.standby.server, PROGRESS)
+    while True:
+        if last["pause_state"] != "not paused":
+            raise _paused(pair)
+        time.sleep(STILL_SECONDS)
+        before, last = last, observe.ask(pair.standby.server, PROGRESS)
+        if _all_replayed(before, last):
+            break
+        if time.monotonic() - begun > seconds:
+            why = f"after {seconds:.0f} s it has still {_behind(last)} bytes to replay"
+            raise _failed(pair, why, "The standby lags behind")
+    log.info("%s: %s replayed all it received, %d bytes", pair.name, pair.standby.name, _behind(first))
+    return {
+        "already": False,
+        "lag_bytes": _behind(first),
+        "lag_seconds": round(first["since_last_commit"] or 0.0, 3) if _behind(first) else 0.0,
+        "half_a_record_bytes": _behind(last),
+        "lsn": control.written(last["replayed"]),
+        "last_commit": last["last_commit"],
+        "seconds": round(time.monotonic() - begun, 3),
+    }
+
+
+def promote(pair: Pair, *, seconds: float, attested: str = "") -> dict[str, Any]:
+    """Make the standby the primary, once. Returns the measures.
+
+    Raises StepFailed, with nothing promoted, unless the fence is proven at this moment. A promotion that
+    does not end in time may still happen later: it is never tried again without a person.
+    """
+    begun = time.monotonic()
+    before = observe.look(pair)
+    timelines = [each.timeline or 0 for each in before if not each.takes_writes]
+    if before[0].role != "standby" or not before[1].takes_writes:
+        old = fence.prove(pair, attested=attested).control
+        timelines.append(old.timeline if old else 0)
+    _refuse_waiting_commits(pair)
+    slot = _keep_wal(pair, attested=attested)
+    ordered = time.monotonic()
+    if not before[1].takes_writes:
+        _refuse_unless_standby(pair, before[1])
+        _promote(pair, seconds)
+    promoted = time.monotonic()
+    measures = _complete(pair, 0 if before[0].role == "standby" else max(timelines))
+    log.info("%s: %s took over on timeline %s", pair.name, pair.standby.name, measures["timeline"])
+    return measures | {
+        "already": before[1].takes_writes,
+        "slot": slot,
+        "promote_seconds": round(promoted - ordered, 3),
+        "seconds": round(time.monotonic() - begun, 3),
+    }
+
+
+def _promote(pair: Pair, seconds: float) -> None:
+    import psycopg
+
+    try:
+        with pair.standby.server.connect() as connection:
+            row = connection.execute("select pg_catalog.pg_promote(true, %s)", (max(1, round(seconds)),)).fetchone()
+    except psycopg.Error as error:
+        raise _failed(pair, f"pg_promote failed: {str(error).strip()}", "Promotion fails") from error
+    except Day2Error as error:
+        raise _failed(pair, f"pg_promote failed: {error.happened}", "Promotion fails") from error
+    if not (row and row[0]):
+        raise _timed_out(pair, seconds)
+
+
+def _complete(pair: Pair, old_timeline: int) -> dict[str, Any]:
+    """What makes a promotion complete: it writes, on a new timeline, and its control file says so.
+
+    Without the checkpoint pg_rewind would compare with the old timeline, find nothing to do and answer 0.
+    """
+    node = pair.standby
+    observe.try_write(node.server)
+    seen = observe.observe(node, pair.primary)
+    if seen.timeline is None or (old_timeline and seen.timeline <= old_timeline):
+        why = f"it takes writes on timeline {seen.timeline}, the old primary was on {old_timeline}"
+        raise _failed(pair, why, "Promotion fails")
+    begun = time.monotonic()
+    with node.server.connect() as connection:
+        connection.execute("checkpoint")
+    took = round(time.monotonic() - begun, 3)
+    written = observe.ask(node.server, "select timeline_id from pg_catalog.pg_control_checkpoint()")["timeline_id"]
+    if written != seen.timeline:
+        why = f"after a checkpoint its control file still says timeline {written}, not {seen.timeline}"
+        raise _failed(pair, why, "Promotion fails")
+    return {"old_timeline": old_timeline, "timeline": seen.timeline, "checkpoint_seconds": took}
+
+
+def _keep_wal(pair: Pair, *, attested: str) -> str | None:
+    """The slot that the old primary will follow through, before the promotion.
+
+    Made before it, it keeps the WAL since the last restart point, which is older than where the two
+    part: what pg_rewind and the rejoined server need. Returns its name; none where no slot is configured.
+    """
+    try:
+        name = control.setting(pair.primary, "primary_slot_name")
+    except Day2Error:
+        if not attested:
+            raise
+        log.warning("%s: no slot is kept for %s: its host does not answer", pair.name, pair.primary.name)
+        return None
+    if not name:
+        log.warning("%s: %s names no primary_slot_name: wal_keep_size must do", pair.name, pair.primary.name)
+        return None
+    found = observe.ask(pair.standby.server, observe.SLOT, name)
+    if found and found["wal_status"] == "lost":
+        observe.drop_slot(pair.standby.server, name)
+        found = {}
+    if not found:
+        observe.ask(pair.standby.server, NEW_SLOT, name)
+    return name
+
+
+def _refuse_waiting_commits(pair: Pair) -> None:
+    """With a synchronous standby that is not there, every commit of the new primary would wait for ever."""
+    found = observe.ask(pair.standby.server, SYNCHRONOUS)
+    if not found["names"] or found["there"]:
+        return
+    raise StepFailed(
+        f"every commit on {pair.standby.name} would wait for ever: its synchronous_standby_names is "
+        f"`{found['names']}`, and no such standby follows it",
+        target=pair.name,
+        left=observe.describe(pair),
+        next_step=(
+            f"on {pair.standby.name}, as a superuser: alter system set synchronous_standby_names = ''; "
+            "select pg_reload_conf(); then run this step again"
+        ),
+        runbook="Commits wait for a standby that is gone",
+    )
+
+
+def _refuse_unless_standby(pair: Pair, seen: Seen) -> None:
+    if seen.role != "standby":
+        raise _failed(pair, f"nothing to promote: {seen.text}", "The standby is down")
+
+
+def _all_replayed(before: dict[str, Any], last: dict[str, Any]) -> bool:
+    still = (before["received"], before["replayed"]) == (last["received"], last["replayed"])
+    return still and (_behind(last) == 0 or last["idle"])
+
+
+def _behind(progress: dict[str, Any]) -> int:
+    return max(0, (progress["received"] or 0) - (progress["replayed"] or 0))
+
+
+def _paused(pair: Pair) -> StepFailed:
+    return StepFailed(
+        f"the replay on {pair.standby.name} is paused: somebody did that on purpose, so nobody undoes it here",
+        target=pair.name,
+        left=observe.describe(pair),
+        next_step=(
+            f"find out who paused it and why, then as a superuser on {pair.standby.name}: "
+            "select pg_wal_replay_resume(); then run this step again"
+        ),
+        runbook="The replay is paused",
+    )
+
+
+def _timed_out(pair: Pair, seconds: float) -> StepFailed:
+    return StepFailed(
+        f"{pair.standby.name} was told to take over and did not within {seconds:.0f} s; it may still do so",
+        target=pair.name,
+        left=observe.describe(pair),
+        next_step=(
+            f"do not start {pair.primary.name}: the promotion is pending. Look at the log of {pair.standby.name}; "
+            "when it takes writes, run this step again. To give up instead, stop it first: "
+            f"on {pair.standby.shell.label}: {control.stop_by_hand(pair.standby)}"
+        ),
+        runbook="Promotion does not end",
+    )
+
+
+def _failed(pair: Pair, why: str, runbook: str) -> StepFailed:
+    return StepFailed(
+        f"{pair.standby.name}: {why}",
+        target=pair.name,
+        left=observe.describe(pair),
+        next_step="; ".join(by_hand.commands(pair, observe.now(pair))),
+        runbook=runbook,
+    )

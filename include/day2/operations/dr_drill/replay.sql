@@ -1,0 +1,18 @@
+-- How far a standby has got with what it received, in one row. Needs pg_monitor. `idle` is whether the
+-- replay waits for more WAL: it has then replayed every whole record there is, also where the last
+-- bytes received are half a record.
+-- https://www.postgresql.org/docs/current/monitoring-stats.html#WAIT-EVENT-TABLE
+select
+    pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::bigint as received,
+    pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint as replayed,
+    pg_catalog.pg_get_wal_replay_pause_state() as pause_state,
+    to_char(
+        pg_catalog.pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+    ) as last_commit,
+    extract(epoch from clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp())::float as since_last_commit,
+    exists (
+        select from pg_catalog.pg_stat_activity as activity
+        where
+            activity.backend_type = 'startup'
+            and activity.wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval', 'RecoveryWalAll')
+    ) as idle
