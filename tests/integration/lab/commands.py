@@ -16,7 +16,10 @@ from typing import Any
 import psycopg
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SERVERS = {"platform", "orders", "orders-standby", "billing", "s3-eu-west-1", "s3-eu-central-1", "writer"}
+SERVERS = {
+    *("platform", "orders", "orders-standby", "billing", "recovery", "s3-eu-west-1", "s3-eu-central-1", "writer"),
+    *("ssh-orders", "ssh-orders-standby", "ssh-edge", "endpoint-orders"),
+}
 
 
 @dataclass
