@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from day2.errors import Day2Error, Unavailable
-from day2.ledger import Ledger, probe
 from day2.ledger.probe import Sample
 
 log = logging.getLogger("day2")
@@ -17,50 +17,36 @@ EVERY_SECONDS = 0.5
 
 
 class Sink(Protocol):
-    """Where samples go, and where it is said that the probe may end."""
+    """Where samples go: day2.ledger.probe.Sink, or what stands for it in a test."""
 
-    def first(self) -> int:
-        """The number of the next beat."""
-        ...
+    @property
+    def run(self) -> str: ...
 
-    def deliver(self, samples: list[Sample]) -> None:
-        """Write samples, all or none; safe to repeat. Raises a Day2Error when it cannot now."""
-        ...
+    @property
+    def target(self) -> str: ...
+
+    def first(self) -> int: ...
+
+    def deliver(self, samples: Sequence[Sample]) -> None: ...
+
+    def samples(self) -> list[Sample]: ...
+
+    def stops(self) -> list[datetime]: ...
 
     def asked_to_stop(self) -> bool: ...
-
-
-@dataclass(frozen=True)
-class ToLedger:
-    """A probe's rows in the ledger's database. Use this connection for nothing else meanwhile."""
-
-    ledger: Ledger
-    run: str
-    target: str
-    attempt: int = 1
-
-    def first(self) -> int:
-        """The number after the last one of this run: an earlier try of the probe was killed."""
-        return max((each.n for each in probe.read(self.ledger, self.run, self.target)), default=0) + 1
-
-    def deliver(self, samples: list[Sample]) -> None:
-        probe.append(self.ledger, samples, run=self.run, target=self.target)
-
-    def asked_to_stop(self) -> bool:
-        return probe.asked_to_stop(self.ledger, self.run, self.target, attempt=self.attempt)
 
 
 class Delivery:
     """Takes samples at once and hands them on every half second, in order, until the sink has them."""
 
-    def __init__(self, name: str, sink: Sink) -> None:
+    def __init__(self, sink: Sink) -> None:
         self.stop_asked = threading.Event()
-        self._name, self._sink = name, sink
+        self._name, self._sink = sink.target, sink
         self._waiting: list[Sample] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._trouble = ""
-        self._thread = threading.Thread(target=self._work, name=f"deliver {name}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"deliver {sink.target}", daemon=True)
         self._thread.start()
 
     def put(self, samples: list[Sample]) -> None:
@@ -78,7 +64,7 @@ class Delivery:
                 target=self._name,
                 left="the earlier samples are in the ledger; markers of the missing ones may be in the database",
                 next_step="bring the ledger back, then run this step again: it goes on with the next number",
-                runbook="The outside probe is not running",
+                runbook="The outside probe does not run",
             )
 
     def _work(self) -> None:

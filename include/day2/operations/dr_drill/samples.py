@@ -15,6 +15,8 @@ from day2.ledger.probe import Sample
 ENDPOINT = "endpoint"
 # A beat may take three seconds when no server answers; a longer silence means that nobody was looking.
 SILENCE = timedelta(seconds=8)
+MOST = 20
+NEAR = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,8 @@ class Stretch:
 
     def as_dict(self) -> dict[str, Any]:
         return {
-            "begun": self.begun.isoformat(),
-            "ended": self.ended.isoformat(),
+            "from": self.begun.isoformat(),
+            "to": self.ended.isoformat(),
             "seconds": round(self.seconds, 3),
             "beats": self.beats,
         }
@@ -91,13 +93,19 @@ def longest(stretches: Iterable[Stretch]) -> Stretch | None:
     return max(stretches, key=lambda each: each.seconds, default=None)
 
 
-def silences(samples: Iterable[Sample], *, longer_than: timedelta = SILENCE) -> list[Stretch]:
-    """When the probe itself did not run: what happened then, nobody saw."""
-    return [
+def silences(
+    samples: Iterable[Sample], *, stops: Sequence[datetime] = (), longer_than: timedelta = SILENCE
+) -> list[Stretch]:
+    """When the probe did not run, without having been asked to end: what happened then, nobody saw.
+
+    A request's time is the ledger's clock, so it counts for a silence that began a few seconds off.
+    """
+    found = [
         Stretch(before.answered_at, after.sent_at)
         for before, after in pairwise(clients(samples))
         if after.sent_at - before.answered_at > longer_than
     ]
+    return [each for each in found if not any(abs(each.begun - stop) < NEAR for stop in stops)]
 
 
 def same_server(one: str, other: str) -> bool:
@@ -113,10 +121,11 @@ def timeline(server: str) -> int | None:
     return None
 
 
-def summary(samples: Sequence[Sample]) -> dict[str, Any]:
+def summary(samples: Sequence[Sample], *, stops: Sequence[datetime] = ()) -> dict[str, Any]:
     """The probe's run in numbers, as JSON values."""
     tries = clients(samples)
-    gap = longest(outages(tries))
+    gaps = outages(tries)
+    gap = longest(gaps)
     brains = split_brains(samples)
     return {
         "beats": len(tries),
@@ -125,10 +134,11 @@ def summary(samples: Sequence[Sample]) -> dict[str, Any]:
         "refused": sum(not each.wrote for each in tries),
         "verified": len(verified(tries)),
         "split_brain": len(brains),
-        "split_brain_beats": brains[:20],
+        "split_brain_beats": brains[:MOST],
         "longest_gap_seconds": round(gap.seconds, 3) if gap else 0.0,
         "longest_gap": gap.as_dict() if gap else None,
-        "silences": [each.as_dict() for each in silences(tries)],
+        "outages": [each.as_dict() for each in gaps[:MOST]],
+        "silences": [each.as_dict() for each in silences(tries, stops=stops)][:MOST],
         "first_at": tries[0].sent_at.isoformat() if tries else None,
         "last_at": tries[-1].answered_at.isoformat() if tries else None,
         "digest": digest(samples),

@@ -17,14 +17,13 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any
 
 from day2.ledger.probe import Sample
 from day2.operations.dr_drill import attempt, samples
 from day2.operations.dr_drill.delivery import Delivery, Sink
-from day2.operations.dr_drill.pair import Pair
 from day2.operations.dr_drill.samples import ENDPOINT
 from day2.postgres.server import Server
 
@@ -39,55 +38,47 @@ TERMINATED_FLUSH_SECONDS = 3.0
 class Watched:
     """What clients connect to, and the servers behind it at their own addresses. `run` names the markers."""
 
-    name: str
-    endpoint: Server
     run: str
-    servers: Mapping[str, Server] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, pair: Pair, run: str) -> Self:
-        """A pair, both servers watched."""
-        return cls(pair.name, pair.endpoint, run, {node.name: node.server for node in pair.nodes})
+    endpoint: Server
+    servers: Mapping[str, Server]
 
 
-def watch(watched: Watched, sink: Sink, *, every: float = 0.2, seconds: float = 6 * 3600.0) -> dict[str, Any]:
-    """Probe until the sink says stop, or for `seconds`. Returns the measures of this try.
+def watch(
+    endpoint: Server, servers: Mapping[str, Server], *, sink: Sink, every: float = 0.2, seconds: float = 6 * 3600.0
+) -> dict[str, Any]:
+    """Probe until the sink says stop, or for `seconds`. Returns the measures of the whole run.
 
     Samples reach the sink also when this process is told to terminate. Raises Unavailable when they cannot.
     """
-    seen: list[Sample] = []
-    delivery = Delivery(watched.name, sink)
+    watched = Watched(sink.run, attempt.hurried(endpoint), {name: attempt.hurried(servers[name]) for name in servers})
     number, deadline = sink.first(), time.monotonic() + seconds
-    log.info("%s: the outside probe begins with beat %d", watched.name, number)
+    log.info("%s: the outside probe begins with beat %d", sink.target, number)
+    delivery, telling = Delivery(sink), _Telling(sink.target)
     with _terminable() as terminated:
         try:
             for beat in _beats(watched, number, delivery.stop_asked, every=every):
-                seen += beat
                 delivery.put(beat)
-                if terminated.told:
-                    break
-                if time.monotonic() > deadline:
-                    log.warning("%s: nobody asked the probe to stop within %.0f s", watched.name, seconds)
+                telling.say(beat)
+                if terminated.told or time.monotonic() > deadline:
+                    log.warning("%s: the outside probe ends without having been asked to", sink.target)
                     break
         finally:
             delivery.close(TERMINATED_FLUSH_SECONDS if terminated.told else FLUSH_SECONDS)
-    measures = samples.summary(seen)
+    measures = samples.summary(sink.samples(), stops=sink.stops())
     log.info(
         "%s: the outside probe made %d beats: %d acknowledged, %d refused, split brain in %d",
-        watched.name, measures["beats"], measures["acknowledged"], measures["refused"], measures["split_brain"],
+        sink.target, measures["beats"], measures["acknowledged"], measures["refused"], measures["split_brain"],
     )  # fmt: skip
     return measures | {"clock": f"the probe's on {socket.gethostname()}"}
 
 
 def _beats(watched: Watched, number: int, stop: threading.Event, *, every: float) -> Iterator[list[Sample]]:
     """Beat after beat in a steady rhythm; one that took longer than the rhythm is followed at once."""
-    telling = _Telling(watched.name)
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="probe")
     due = time.monotonic()
     try:
         while not stop.wait(max(0.0, due - time.monotonic())):
             made = _beat(watched, number, pool)
-            telling.say(made)
             yield made
             number = max(each.n for each in made) + 1
             due = max(due + every, time.monotonic())
@@ -98,11 +89,9 @@ def _beats(watched: Watched, number: int, stop: threading.Event, *, every: float
 def _beat(watched: Watched, number: int, pool: ThreadPoolExecutor) -> list[Sample]:
     sent = datetime.now(UTC)
     together = threading.Barrier(max(len(watched.servers), 1))
-    endpoint = attempt.hurried(watched.endpoint)
-    tries: dict[str, Future[Sample]] = {ENDPOINT: pool.submit(attempt.write, endpoint, watched.run, number)}
+    tries: dict[str, Future[Sample]] = {ENDPOINT: pool.submit(attempt.write, watched.endpoint, watched.run, number)}
     for name, server in watched.servers.items():
-        hurried = attempt.hurried(server)
-        tries[name] = pool.submit(attempt.write_directly, name, hurried, number, together=together)
+        tries[name] = pool.submit(attempt.write_directly, name, server, number, together=together)
     wait_for(tries.values(), attempt.PATIENCE)
     # A client that has given up does not learn of a late success, so it counts as refused.
     late = f"no answer within {attempt.PATIENCE:.0f} s"
