@@ -232,11 +232,15 @@ def _received(pair: Pair, at_least: int) -> int:
 def _stop_standby(pair: Pair) -> None:
     """Stop the standby and read from its files that it never was a primary."""
     try:
+        ran = control.running(pair.standby)
         control.stop(pair.standby)
         file = control.control_file(pair.standby)
     except Day2Error as error:
         raise _no_way_back(pair, error.happened) from error
     if not file.never_promoted:
+        if ran:
+            # It took over while we looked, and nobody else takes writes: it goes on.
+            control.start(pair.standby)
         raise _no_way_back(pair, f"the control file of {pair.standby.name} says `{file.state}`")
 
 

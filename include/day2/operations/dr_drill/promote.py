@@ -13,7 +13,7 @@ from day2.operations.dr_drill.pair import Pair, Seen
 
 log = logging.getLogger("day2")
 PROGRESS = (Path(__file__).parent / "replay.sql").read_text()
-# Twice the same answer, so far apart, is standing still.
+# Positions that have not moved for so long stand still.
 STILL_SECONDS = 0.2
 SYNCHRONOUS = """
 select
@@ -37,17 +37,8 @@ def replay(pair: Pair, *, seconds: float) -> dict[str, Any]:
         return {"already": True}
     if seen.role != "standby":
         raise _failed(pair, f"there is nothing to replay: {seen.text}", "The standby is down")
-    first = last = observe.ask(pair.standby.server, PROGRESS)
-    while True:
-        if last["pause_state"] != "not paused":
-            raise _paused(pair)
-        time.sleep(STILL_SECONDS)
-        before, last = last, observe.ask(pair.standby.server, PROGRESS)
-        if _all_replayed(before, last):
-            break
-        if time.monotonic() - begun > seconds:
-            why = f"after {seconds:.0f} s it has still {_behind(last)} bytes to replay"
-            raise _failed(pair, why, "The standby lags behind")
+    first = observe.ask(pair.standby.server, PROGRESS)
+    last = _until_still(pair, first, deadline=begun + seconds)
     log.info("%s: %s replayed all it received, %d bytes", pair.name, pair.standby.name, _behind(first))
     return {
         "already": False,
@@ -84,6 +75,7 @@ def promote(pair: Pair, *, seconds: float, attested: str = "") -> dict[str, Any]
     return measures | {
         "already": before[1].takes_writes,
         "slot": slot,
+        "slot_status": _slot_status(pair, slot),
         "promote_seconds": round(promoted - ordered, 3),
         "seconds": round(time.monotonic() - begun, 3),
     }
@@ -150,6 +142,16 @@ def _keep_wal(pair: Pair, *, attested: str) -> str | None:
     return name
 
 
+def _slot_status(pair: Pair, name: str | None) -> str | None:
+    """Whether the slot still keeps the WAL after the checkpoint: max_slot_wal_keep_size may be too small."""
+    if name is None:
+        return None
+    status: str | None = observe.ask(pair.standby.server, observe.SLOT, name).get("wal_status")
+    if status == "lost":
+        log.warning("%s: slot %s is lost already: the rejoin needs the WAL archive, or a new copy", pair.name, name)
+    return status
+
+
 def _refuse_waiting_commits(pair: Pair) -> None:
     """With a synchronous standby that is not there, every commit of the new primary would wait for ever."""
     found = observe.ask(pair.standby.server, SYNCHRONOUS)
@@ -173,9 +175,33 @@ def _refuse_unless_standby(pair: Pair, seen: Seen) -> None:
         raise _failed(pair, f"nothing to promote: {seen.text}", "The standby is down")
 
 
-def _all_replayed(before: dict[str, Any], last: dict[str, Any]) -> bool:
-    still = (before["received"], before["replayed"]) == (last["received"], last["replayed"])
-    return still and (_behind(last) == 0 or last["idle"])
+def _until_still(pair: Pair, first: dict[str, Any], *, deadline: float) -> dict[str, Any]:
+    """The progress once it stands still with everything replayed. Raises StepFailed at the deadline."""
+    begun = since = time.monotonic()
+    last = first
+    while True:
+        if last["pause_state"] != "not paused":
+            raise _paused(pair)
+        if all_replayed(last, still=time.monotonic() - since):
+            return last
+        if time.monotonic() > deadline:
+            why = f"after {deadline - begun:.0f} s it has still {_behind(last)} bytes to replay"
+            raise _failed(pair, why, "The standby lags behind")
+        time.sleep(STILL_SECONDS / 2)
+        before, last = last, observe.ask(pair.standby.server, PROGRESS)
+        if (before["received"], before["replayed"]) != (last["received"], last["replayed"]):
+            since = time.monotonic()
+
+
+def all_replayed(progress: dict[str, Any], *, still: float) -> bool:
+    """Whether a standby whose positions have not changed for `still` seconds has replayed all there is. Pure.
+
+    After a crash the last bytes received may be half a record, and the received position is never
+    reached: then the replay must have looked everywhere once more, and wait.
+    """
+    if _behind(progress) == 0:
+        return still >= STILL_SECONDS
+    return bool(progress["idle"]) and still > progress["retry_seconds"] + 1
 
 
 def _behind(progress: dict[str, Any]) -> int:

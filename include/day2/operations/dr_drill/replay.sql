@@ -1,6 +1,7 @@
 -- How far a standby has got with what it received, in one row. Needs pg_monitor. `idle` is whether the
--- replay waits for more WAL: it has then replayed every whole record there is, also where the last
--- bytes received are half a record.
+-- replay waits for more WAL. It does so also for a moment when the sender is gone and before it looks at
+-- what it received last: at most `retry_seconds`. (Of a receiver that is gone, `RecoveryWalStream` is an
+-- old answer: the process has not run since.)
 -- https://www.postgresql.org/docs/current/monitoring-stats.html#WAIT-EVENT-TABLE
 select
     pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::bigint as received,
@@ -14,5 +15,16 @@ select
         select from pg_catalog.pg_stat_activity as activity
         where
             activity.backend_type = 'startup'
-            and activity.wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval', 'RecoveryWalAll')
-    ) as idle
+            and (
+                activity.wait_event = 'RecoveryRetrieveRetryInterval'
+                or (
+                    activity.wait_event in ('RecoveryWalStream', 'RecoveryWalAll')
+                    and exists (select from pg_catalog.pg_stat_wal_receiver as receiver where receiver.pid is not null)
+                )
+            )
+    ) as idle,
+    (
+        select setting.setting::float / 1000
+        from pg_catalog.pg_settings as setting
+        where setting.name = 'wal_retrieve_retry_interval'
+    ) as retry_seconds
