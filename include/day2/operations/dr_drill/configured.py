@@ -12,6 +12,8 @@ from day2.hosts.shell import require
 from day2.operations.dr_drill import aside, control
 from day2.operations.dr_drill.pair import Node
 
+PASSFILE = "passfile"
+
 
 def value(node: Node, name: str) -> str:
     """What a setting would be at the next start. Its text may hold a password: it is never logged."""
@@ -50,7 +52,7 @@ def source(node: Node, **more: str) -> Iterator[str]:
     if password is None:
         yield make_conninfo(**found | more)
         return
-    passfile = f"{aside.make(node)}/passfile"
+    passfile = f"{aside.make(node)}/{PASSFILE}"
     line = "*:*:*:*:" + str(password).replace("\\", "\\\\").replace(":", "\\:") + "\n"
     try:
         require(node.shell, "install", "--mode=600", "/dev/null", passfile)
