@@ -70,6 +70,14 @@ class Probe:
     error: Exception | None = None
 
 
+def synchronous(pair: Living) -> None:
+    """From now on a commit waits for the standby."""
+    pair.sql(pair.pair.primary, "alter system set synchronous_standby_names = 'orders_standby'", "postgres")
+    pair.sql(pair.pair.primary, "select pg_reload_conf()")
+    query = "select count(*) from pg_stat_replication where sync_state = 'sync'"
+    wait_for(lambda: pair.sql(pair.pair.primary, query) == 1, "synchronous replication")
+
+
 def servers(living: Living) -> dict[str, Server]:
     return {node.name: node.server for node in living.pair.nodes}
 

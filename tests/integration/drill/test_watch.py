@@ -8,7 +8,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +15,8 @@ import pytest
 from day2.operations.dr_drill import samples
 from lab import postgres as lab_postgres
 from lab.faults import Proxy
-from tests.integration.drill.making import Living, living
-from tests.integration.drill.probing import RUN, Book, book, probing, process, wait_for
+from tests.integration.drill.making import Living
+from tests.integration.drill.probing import RUN, Book, book, probing, process, synchronous, wait_for
 
 pytestmark = pytest.mark.integration
 MARKERS = f"select coalesce(array_agg(n order by n), '{{}}') from day2_drill.marker where run = '{RUN}'"
@@ -150,10 +149,9 @@ def test_an_address_that_swallows_everything_makes_no_beat_longer_than_three_sec
     assert max((each.answered_at - each.sent_at).total_seconds() for each in refused) < 3.5
 
 
-def test_a_commit_that_waits_for_a_standby_is_given_up_and_is_no_acknowledgement(
-    servers_folder: Path, made: Book
-) -> None:
-    with living(servers_folder, synchronous_standby_names="orders_standby") as pair, probing(pair, made) as probe:
+def test_a_commit_that_waits_for_a_standby_is_given_up_and_is_no_acknowledgement(pair: Living, made: Book) -> None:
+    synchronous(pair)
+    with probing(pair, made) as probe:
         pair.ctl(pair.pair.standby, "stop", "--mode=fast", "--silent")
         at = made.clients()[-1].n
         wait_for(lambda: made.clients()[-1].n > at + 3, "three beats more")
