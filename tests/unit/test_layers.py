@@ -18,7 +18,7 @@ LONGEST_FUNCTION = 60
 
 # DESIGN's table. `errors`, `units` and `readable` belong to everyone.
 COMMON = {"errors", "units", "readable", "__version__"}
-DOERS = {"postgres", "hosts", "aws", "repository", "metrics", "validation"}
+DOERS = {"postgres", "hosts", "aws", "repository", "metrics", "validation", "reports"}
 BASE = {"inventory", "ledger", "control"}
 MAY_IMPORT = {
     "inventory": set(),
@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "repository": {"inventory"},
     "metrics": {"inventory"},
     "validation": set(),
+    "reports": set(),
     "operations": BASE | DOERS,
     "airflow": BASE | DOERS | {"operations"},
     "web": BASE | DOERS | {"airflow"},

@@ -123,11 +123,11 @@ class Drill:
         return self.tell("outcome", **who, **body)
 
     def manual(self, name: str, seconds: float, result: str = "done") -> Drill:
-        asked = timestamp(self.at)
-        self.wait(seconds)
-        answer = {"answered_at": timestamp(self.at), "who": "ines"} if result != "timed_out" else {}
-        blank: dict[str, Any] = {"answered_at": None, "who": None}
-        return self.tell("manual_step", name=name, target="orders", asked_at=asked, result=result, **blank | answer)
+        asked: dict[str, Any] = {"asked_at": timestamp(self.at), "answered_at": None, "who": "", "result": "asked"}
+        self.tell("manual_step", name=name, target="", after="fence", **asked).wait(seconds)
+        who = "" if result == "timed_out" else "ines"
+        answer = {"asked_at": "", "answered_at": timestamp(self.at), "who": who, "result": result}
+        return self.tell("manual_step", name=name, target="", after="fence", **answer)
 
     def checks(self, **wrong: Any) -> Drill:
         """All checks; those named in `wrong` failed with what was observed."""
@@ -148,9 +148,7 @@ class Drill:
 
     def sign_off(self, sha256: str = "0" * 64) -> Drill:
         when = timestamp(self.at)
-        return self.tell(
-            "sign_off", who="ruth", when=when, decision="approved", comment="seen", scorecard_sha256=sha256
-        )
+        return self.tell("sign_off", who="ruth", when=when, decision="signed", comment="seen", scorecard_sha256=sha256)
 
     def record(self, verdict: str = "PASSED", **verified: Any) -> Drill:
         """A run record with what the trend needs of it."""

@@ -9,14 +9,14 @@ from typing import Any
 
 from day2.errors import PlanRefused
 from day2.ledger import record
-from day2.ledger.store import Entry
-from day2.operations.dr_drill import corrective, trend
-from day2.operations.dr_drill.corrective import Action
+from day2.ledger.store import Entry, Ledger
+from day2.operations.dr_drill import actions, trend
+from day2.operations.dr_drill.actions import Action
 from day2.operations.dr_drill.trend import Forecast, Point
 
 OPERATION, BACKUP = "dr_drill", "database_backup"
 # What is needed of other runs: earlier drills and backups for the trend, and actions that are still open.
-OTHERS = ("record", corrective.OPENED, corrective.CLOSED)
+OTHERS = ("record", actions.OPENED, actions.CLOSED)
 STATUSES = ("succeeded", "failed", "not_attempted", "not_applicable")
 SEVERITIES = ("critical", "warning", "info")
 Row = Mapping[str, Any]
@@ -51,6 +51,7 @@ class TargetCard:
     """One database: what was promised, what was measured, step by step."""
 
     name: str
+    owner: str
     status: str
     strategy: str
     source: str
@@ -113,6 +114,13 @@ class Card:
         return str(self.record["verdict"])
 
 
+def read(ledger: Ledger, run: str, *, upto: int | None = None) -> list[Entry]:
+    """The entries a card is made from, in the order of the ledger, up to a number."""
+    others = (entry for kind in OTHERS for entry in ledger.entries(kind=kind) if _needed(entry))
+    having = {entry.seq: entry for entry in (*ledger.entries(run=run), *others)}
+    return [having[seq] for seq in sorted(having) if upto is None or seq <= upto]
+
+
 def gather(entries: Sequence[Entry], run: str) -> Card:
     """The card of a run. `entries` are its own and those of OTHERS, in the order of the ledger.
 
@@ -126,8 +134,8 @@ def gather(entries: Sequence[Entry], run: str) -> Card:
         )
     made, recorded = _record(own, plan, run)
     manual = _manual(own)
-    known = [each for each in corrective.every(entries) if each.environment == plan["environment"]]
-    ours = {entry.body["id"] for entry in own if entry.kind == corrective.OPENED}
+    known = [each for each in actions.every(entries) if each.environment == plan["environment"]]
+    ours = {entry.body["id"] for entry in own if entry.kind == actions.OPENED}
     earlier = _earlier(entries, plan["environment"], own[-1].seq)
     last = max(entries, key=lambda entry: entry.seq)
     return Card(
@@ -149,15 +157,8 @@ def gather(entries: Sequence[Entry], run: str) -> Card:
     )
 
 
-def found(card: Card) -> corrective.Found:
-    """What the card's corrective actions are derived from."""
-    tries = [
-        {"target": target.name, "step": step.name, "outcome": step.outcome, "left": step.left}
-        | {"error": {"happened": step.error} if step.error else None}
-        for target in card.targets
-        for step in target.steps
-    ]
-    return corrective.Found(checks=card.checks, measures=card.record["measures"], manual_steps=card.manual, tries=tries)
+def _needed(entry: Entry) -> bool:
+    return entry.kind != "record" or entry.body["operation"] in (OPERATION, BACKUP)
 
 
 def moment(text: Any) -> datetime | None:
@@ -194,6 +195,7 @@ def _target(planned: Row, plan: Row, made: Row, *, manual: Sequence[Row], earlie
     now = moment(made["ended"]) or datetime.now(UTC)
     return TargetCard(
         name=name,
+        owner=planned.get("owner", ""),
         status=next(each for each in STATUSES if name in made["targets"][each]),
         strategy=planned["strategy"],
         source=planned["from"],
@@ -246,8 +248,14 @@ def _readiness(name: str, plan: Row, made: Row) -> Sequence[Row]:
 
 
 def _manual(own: Sequence[Entry]) -> tuple[Row, ...]:
-    """The newest of each manual step: one that was asked again replaces its earlier self."""
-    newest = {(entry.body["target"], entry.body["name"]): entry.body for entry in own if entry.kind == "manual_step"}
+    """The newest of each manual step: when somebody was asked, and what became of it."""
+    newest: dict[tuple[str, str], dict[str, Any]] = {}
+    for entry in own:
+        if entry.kind == "manual_step":
+            key = (entry.body["target"], entry.body["name"])
+            # Asking again, after a clear, begins anew; an answer goes with the question before it.
+            before = newest.get(key, {}) if entry.body["result"] != "asked" else {}
+            newest[key] = before | {name: value for name, value in entry.body.items() if value or name not in before}
     return tuple(sorted(newest.values(), key=lambda each: str(each["asked_at"])))
 
 

@@ -6,7 +6,7 @@ It is made from ledger entries alone, so it can be made again: the same entries 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("scorecard.html.j2")
 QUERY = Path(__file__).with_name("scorecard.sql")
-STEP = "scorecard"
+KIND = "evidence"
 MODES = {
     "drill": "Drill: the disaster was rehearsed",
     "live": "Live failover: the disaster was real",
@@ -59,13 +59,6 @@ class Objective:
     @property
     def kind(self) -> str:
         return {True: "good", False: "bad", None: "none"}[self.met]
-
-
-def read(ledger: Ledger, run: str, *, upto: int | None = None) -> list[Entry]:
-    """The entries a scorecard is made from, up to a number in the ledger."""
-    others = (entry for kind in cards.OTHERS for entry in ledger.entries(kind=kind) if _needed(entry))
-    having = {entry.seq: entry for entry in (*ledger.entries(run=run), *others)}
-    return [having[seq] for seq in sorted(having) if upto is None or seq <= upto]
 
 
 def render(card: Card) -> bytes:
@@ -101,7 +94,7 @@ def objectives(target: TargetCard, mode: str) -> Iterator[Objective]:
         duration(target.rto_seconds), page.span(rto), None if rto is None else rto <= target.rto_seconds,
     )  # fmt: skip
     yield Objective(
-        "RPO", "newest commit that was lost, in seconds before the newest that was kept",
+        "RPO", "from the newest commit that was kept to the newest that was acknowledged before the failure",
         duration(target.rpo_seconds), page.span(rpo), None if rpo is None else rpo <= target.rpo_seconds,
     )  # fmt: skip
     acknowledged = target.measured("verify", "acknowledged")
@@ -114,31 +107,60 @@ def objectives(target: TargetCard, mode: str) -> Iterator[Objective]:
     )  # fmt: skip
 
 
-def store(store: Store, card: Card, html: bytes) -> dict[str, Any]:
-    """Keep the page as evidence. Returns the artefact as a ledger entry names it."""
+@dataclass(frozen=True)
+class Published:
+    """The stored page as the ledger names it, and what whoever signs it reads first."""
+
+    artefact: dict[str, Any]
+    briefing: list[str]
+
+
+def publish(ledger: Ledger, *, run: str, store: Store) -> Published:
+    """Make the page from the ledger as it is now, and keep it as evidence.
+
+    `upto` in the artefact is the last entry it was made from: with it, the same bytes can be made again.
+    """
+    card = cards.gather(cards.read(ledger, run), run)
+    html = render(card)
     # A run's id may hold anything; a key should not.
     name = "".join(each if each.isalnum() or each in "-_." else "_" for each in card.run)
-    key = f"drills/{name}/{STEP}-{card.record['attempt']}-{sha256(html)[:12]}.html"
+    key = f"drills/{name}/scorecard-{sha256(html)[:12]}.html"
     store.put(key, html)
     until = store.locked_until(key)
-    return {
+    artefact = {
         "uri": f"{store.url}/{key}",
         "sha256": sha256(html),
         "size": len(html),
         "retain_until": until.isoformat() if until else None,
+        "upto": card.last_seq,
     }
+    return Published(artefact, briefing(card) + [f"scorecard: {artefact['uri']} (sha256 {artefact['sha256']})"])
 
 
-def stored(entries: list[Entry], run: str) -> tuple[int, str] | None:
-    """Up to which entry the newest stored scorecard of a run was made, and its sha256; none if none was stored."""
-    for entry in reversed(entries):
-        if entry.run == run and entry.kind == "outcome" and entry.body["step"] == STEP and entry.body["artefacts"]:
-            return int(entry.body["measures"]["upto_seq"]), str(entry.body["artefacts"][-1]["sha256"])
-    return None
+def stored(entries: Iterable[Entry], run: str) -> tuple[int, str] | None:
+    """Up to which entry the newest stored page of a run was made, and its sha256; none if none was stored."""
+    found = None
+    for entry in entries:
+        if entry.run == run and entry.kind == KIND:
+            found = next(((each["upto"], each["sha256"]) for each in entry.body["artefacts"] if "upto" in each), found)
+    return found
 
 
-def _needed(entry: Entry) -> bool:
-    return entry.kind != "record" or entry.body["operation"] in (cards.OPERATION, cards.BACKUP)
+def briefing(card: Card) -> list[str]:
+    """The page in a few lines, for a log, a terminal, and whoever is asked to sign."""
+    lines = [f"{card.verdict}: {card.record['reason']}"]
+    for target in card.targets:
+        told = [
+            f"{each.name} {each.measured} ({each.word}, promised {each.promised})"
+            for each in objectives(target, card.mode)
+        ]
+        lines.append(f"{target.name}: {target.strategy}: " + ("; ".join(told) or target.status))
+    failed = [each for each in card.checks if not each["passed"]]
+    lines.append(f"checks: {len(card.checks) - len(failed)} passed, {len(failed)} failed")
+    lines += [f"FAILED {each['target']}: {each['name']}: observed {page.word(each['observed'])}" for each in failed]
+    lines += [str(each) for each in card.actions if each.is_open]
+    lines += [f"simulated, not proven: {each}" for each in card.simulated]
+    return lines
 
 
 def _figures(line: Timeline | None, index: int) -> Iterator[tuple[str, Markup]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from day2.operations.dr_drill.card import TargetCard, moment
 from day2.reports import plots
@@ -21,6 +21,7 @@ BETWEEN, HOLD, CLIENTS = "between steps", "hold", "clients’ writes"
 # Shorter waits are how long a scheduler needs; nobody can see them in a plot.
 SHORTEST = 0.05
 LANE_INCHES, WIDTH = 0.27, 10.2
+LETTER = 0.009  # a letter's width, as a share of the plot's
 COLOURS: dict[Kind, str] = {
     "step": plots.BLUE, "failed": plots.RED, "human": plots.AMBER, "between": plots.GREY, "hold": "#8fb4dc",
     "serving": "#7fbf9b", "outage": plots.RED,
@@ -29,12 +30,13 @@ COLOURS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Bar:
-    """From when to when something went on, in seconds since the declaration."""
+    """From when to when something went on, in seconds since the declaration. `cut`: it went on for longer."""
 
     lane: str
     kind: Kind
     start: float
     end: float
+    cut: bool = False
 
     @property
     def seconds(self) -> float:
@@ -75,7 +77,9 @@ class Timeline:
 
     def until(self, end: float) -> Timeline:
         """The same, up to a moment."""
-        bars = tuple(replace(each, end=min(each.end, end)) for each in self.bars if each.start < end)
+        bars = tuple(
+            replace(each, end=min(each.end, end), cut=each.end > end) for each in self.bars if each.start < end
+        )
         return replace(self, bars=bars, marks=tuple(each for each in self.marks if each.at <= end), end=end)
 
 
@@ -162,12 +166,13 @@ def _clients(target: TargetCard, end: float) -> Iterator[Bar]:
 
 def _outages(target: TargetCard) -> Iterator[tuple[float, float]]:
     """Each stretch without an accepted write; without the probe's list, from the fence to the first write."""
-    seen: Any = target.measured(WATCH, "outages")
+    longest = target.measured(WATCH, "longest_gap")
+    seen = target.measured(WATCH, "outages") or ([longest] if longest else [])
+    for each in seen:
+        begun, ended = moment(each["begun"]), moment(each["ended"])
+        if begun and ended and _since(target, ended) > 0:
+            yield _since(target, begun), _since(target, ended)
     if seen:
-        for each in seen:
-            begun, ended = moment(each["from"]), moment(each["to"])
-            if begun and ended and _since(target, ended) > 0:
-                yield _since(target, begun), _since(target, ended)
         return
     fenced = next((each.started for each in target.steps if each.name == "fence"), None)
     if fenced and target.first_write:
@@ -177,7 +182,7 @@ def _outages(target: TargetCard) -> Iterator[tuple[float, float]]:
 def draw(line: Timeline, *, name: str, says: str) -> Markup:
     """The plot: a lane a step, seconds since the declaration below, UTC above."""
     lanes = line.lanes
-    with plots.drawing(WIDTH, 0.95 + LANE_INCHES * len(lanes)) as (figure, axes):
+    with plots.drawing(WIDTH, 1.1 + LANE_INCHES * len(lanes)) as (figure, axes):
         axes.set_xlim(-0.015 * line.end, line.end * 1.03)
         axes.set_ylim(len(lanes) - 0.4, -0.75)
         axes.set_yticks(range(len(lanes)), lanes)
@@ -188,10 +193,11 @@ def draw(line: Timeline, *, name: str, says: str) -> Markup:
             axes.axvspan(outage.start, outage.end, color=plots.RED, alpha=0.07, linewidth=0)
         for bar in line.bars:
             _draw_bar(axes, bar, lanes.index(bar.lane), line.end)
-        for index, mark in enumerate(each for each in line.marks if each.at <= line.end):
-            _draw_mark(axes, mark, line.end, index)
+        levels = _levels(line.marks, line.end)
+        for mark, level in levels:
+            _draw_mark(axes, mark, line.end, level)
         axes.set_xlabel(f"seconds since the declaration ({line.target})")
-        _draw_utc(axes, line)
+        _draw_utc(axes, line, rows=1 + max((level for _, level in levels), default=0))
         return plots.svg(figure, name=name, says=says)
 
 
@@ -201,33 +207,53 @@ def _draw_bar(axes: Axes, bar: Bar, lane: int, end: float) -> None:
         lane, max(bar.seconds, end / 500), left=bar.start, height=0.62, color="#fff4e0" if human else COLOURS[bar.kind],
         edgecolor=COLOURS[bar.kind], hatch="////" if human else None, linewidth=0.8 if human else 0,
     )  # fmt: skip
-    if bar.kind == "between" and bar.seconds < end / 25:
+    if bar.kind in ("serving", "outage") or bar.cut:
         return
-    beside = bar.end + end * 0.006 if bar.end < end * 0.9 else bar.start - end * 0.006
-    if bar.kind in ("serving", "outage"):
+    told = duration(bar.seconds)
+    if bar.kind == "between":
+        # All in one lane: a time beside its bar would stand in the next one.
+        if bar.seconds > len(told) * LETTER * end:
+            axes.text((bar.start + bar.end) / 2, lane, told, va="center", ha="center", fontsize=7, color=plots.INK)
         return
+    right = bar.end < end * 0.9
     axes.text(
-        beside, lane, duration(bar.seconds), va="center", ha="left" if beside > bar.start else "right",
-        fontsize=7.5, color=plots.QUIET,
+        bar.end + end * 0.006 if right else bar.start - end * 0.006, lane, told, va="center",
+        ha="left" if right else "right", fontsize=7.5, color=plots.QUIET,
     )  # fmt: skip
 
 
-def _draw_mark(axes: Axes, mark: Mark, end: float, index: int) -> None:
+def _levels(marks: Sequence[Mark], end: float) -> list[tuple[Mark, int]]:
+    """Each mark with the row its name stands in, so that no two names overlap."""
+    free: list[float] = []
+    placed = []
+    for mark in sorted((each for each in marks if each.at <= end), key=lambda each: each.at):
+        level = next((row for row, at in enumerate(free) if mark.at >= at), len(free))
+        free[level : level + 1] = [mark.at + len(_named(mark)) * LETTER * end]
+        placed.append((mark, level))
+    return placed
+
+
+def _named(mark: Mark) -> str:
+    return f"{mark.name} {duration(mark.at)}" if mark.at else mark.name
+
+
+def _draw_mark(axes: Axes, mark: Mark, end: float, level: int) -> None:
     axes.axvline(mark.at, color=mark.colour, linewidth=1.2, linestyle="-" if mark.name != OBJECTIVE else (0, (4, 3)))
-    near_end = mark.at > end * 0.8
+    near_end = mark.at > end * 0.85
     axes.annotate(
-        f"{mark.name} {duration(mark.at)}" if mark.at else mark.name,
-        (mark.at, -0.72), xytext=(-3 if near_end else 3, 2), textcoords="offset points", color=mark.colour,
-        ha="right" if near_end else "left", va="bottom", fontsize=7.8, fontweight="bold",
+        _named(mark), (mark.at, -0.72), xytext=(-3 if near_end else 3, 2 + 11 * level), textcoords="offset points",
+        color=mark.colour, ha="right" if near_end else "left", va="bottom", fontsize=7.8, fontweight="bold",
     )  # fmt: skip
 
 
-def _draw_utc(axes: Axes, line: Timeline) -> None:
+def _draw_utc(axes: Axes, line: Timeline, *, rows: int) -> None:
     above = axes.twiny()
     above.set_xlim(axes.get_xlim())
     ticks = [tick for tick in axes.get_xticks() if 0 <= tick <= line.end]
-    above.set_xticks(ticks, [f"{line.t0 + timedelta(seconds=float(tick)):%H:%M:%S}" for tick in ticks])
-    above.tick_params(axis="x", length=2, labelsize=7.5, pad=14)
+    digits = 10 if line.end < 60 else 8  # of 06:30:48.2
+    times = [f"{line.t0 + timedelta(seconds=float(tick)):%H:%M:%S.%f}"[:digits] for tick in ticks]
+    above.set_xticks(ticks, times)
+    above.tick_params(axis="x", length=2, labelsize=7.5, pad=4 + 11 * rows)
     for side in ("top", "right", "left", "bottom"):
         above.spines[side].set_visible(False)
     above.set_xlabel(f"UTC on {line.t0:%Y-%m-%d}", fontsize=7.5)
