@@ -96,9 +96,8 @@ def is_whole(primary: Seen, standby: Seen) -> bool:
 
 def _left(pair: Pair, node: Node, look: Seen, *, whole: bool) -> list[str]:
     found = [f"{aside.folder(node)}/{name} on {node.shell.label}" for name in aside.names(node) if whole]
-    if look.role in ("primary", "standby"):
-        if sessions := _sessions(node):
-            found.append(f"{sessions} sessions on {node.name}")
+    if look.role in ("primary", "standby") and (sessions := _sessions(node)):
+        found.append(f"{sessions} sessions on {node.name}")
     if look.takes_writes and observe.ask(node.server, SCHEMA_THERE)["there"]:
         found.append(f"schema day2_drill on {node.name}")
     if node is pair.standby and whole and look.role == "standby":

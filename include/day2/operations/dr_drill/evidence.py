@@ -11,7 +11,7 @@ import logging
 import re
 from typing import Any
 
-from day2.hosts.shell import require
+from day2.hosts.shell import Done, require
 from day2.operations.dr_drill import aside, control
 from day2.operations.dr_drill.control import position, written
 from day2.operations.dr_drill.controldata import ENGLISH, Control
@@ -34,11 +34,13 @@ def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
         return kept
     fork = source.fork(control_file.timeline)
     begin = control_file.checkpoint if fork is None else fork
-    end, commits = _look(node, control_file, begin)
+    end = _end(node, control_file)
     if end is not None and end <= begin:
         return {}
-    data, folder = control.data(node), f"{aside.make(node)}/{FOLDER}"
-    names = segments(require(node.shell, "ls", f"{data}/pg_wal").split(), control_file, begin)
+    folder = f"{aside.make(node)}/{FOLDER}"
+    wanted = segment(control_file, begin)
+    names = segments(require(node.shell, "ls", f"{control.data(node)}/pg_wal").split(), wanted)
+    complete = bool(names) and names[0][:24] == wanted
     manifest = {
         "host": node.shell.label,
         "folder": folder,
@@ -46,13 +48,15 @@ def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
         "from": written(begin),
         "to": written(end) if end is not None else None,
         "diverged_bytes": end - begin if end is not None else None,
-        "commits": commits,
+        # Where the first of it has left pg_wal, only what is there can be counted: it is more than that.
+        "complete": complete,
+        "commits": _commits(node, control_file, begin if complete else first_byte(control_file, names)),
         "files": _copy(node, names, folder),
     }
     _write(node, manifest, folder)
     log.warning(
-        "%s: %s bytes of WAL, with %s commits, are on this server only; kept in %s",
-        node.name, manifest["diverged_bytes"], commits, folder,
+        "%s: %s bytes of WAL, with %s%s commits, are on this server only; kept in %s",
+        node.name, manifest["diverged_bytes"], "" if complete else "at least ", manifest["commits"], folder,
     )  # fmt: skip
     return manifest
 
@@ -66,26 +70,41 @@ def read(node: Node) -> dict[str, Any]:
     return found
 
 
-def segments(names: list[str], control_file: Control, begin: int) -> list[str]:
-    """The WAL files of a timeline from a position on, in order. Pure."""
+def segment(control_file: Control, position: int) -> str:
+    """The name of the WAL file that holds a position. Pure."""
     per_id = (1 << 32) // control_file.segment_bytes
-    number = begin // control_file.segment_bytes
-    first = f"{control_file.timeline:08X}{number // per_id:08X}{number % per_id:08X}"
-    found = [each for each in names if SEGMENT.fullmatch(each) and each[:8] == first[:8] and each[:24] >= first]
-    return sorted(found)
+    number = position // control_file.segment_bytes
+    return f"{control_file.timeline:08X}{number // per_id:08X}{number % per_id:08X}"
 
 
-def _look(node: Node, control_file: Control, begin: int) -> tuple[int | None, int]:
-    """Where its WAL ends, and how many commits are after the fork. pg_waldump ends with an error at the end."""
+def segments(names: list[str], first: str) -> list[str]:
+    """The WAL files of a timeline from one on, in order. Pure."""
+    return sorted(each for each in names if SEGMENT.fullmatch(each) and each[:8] == first[:8] and each[:24] >= first)
+
+
+def first_byte(control_file: Control, names: list[str]) -> int | None:
+    """Where the first of some WAL files begins. Pure."""
+    if not names:
+        return None
+    return (int(names[0][8:16], 16) << 32) + int(names[0][16:24], 16) * control_file.segment_bytes
+
+
+def _end(node: Node, control_file: Control) -> int | None:
+    """Where its WAL ends: pg_waldump reads up to there, and says where it found no more."""
+    found = ENDED_AT.search(_dump(node, control_file, control_file.redo).stderr)
+    return position(found[1]) if found else None
+
+
+def _commits(node: Node, control_file: Control, begin: int | None) -> int:
+    if begin is None:
+        return 0
+    return sum(int(each) for each in COMMITS.findall(_dump(node, control_file, begin).stdout))
+
+
+def _dump(node: Node, control_file: Control, begin: int) -> Done:
+    """What kinds of records there are from a position on. The exit code says nothing: the end is an error."""
     where = ("--path", f"{control.data(node)}/pg_wal", "--timeline", str(control_file.timeline))
-    dump = (*ENGLISH, "pg_waldump", "--stats=record", *where)
-    whole = node.shell.run(*dump, "--start", written(control_file.redo), seconds=WAIT)
-    found = ENDED_AT.search(whole.stderr)
-    end = position(found[1]) if found else None
-    if end is not None and end <= begin:
-        return end, 0
-    after = node.shell.run(*dump, "--start", written(begin), seconds=WAIT)
-    return end, sum(int(each) for each in COMMITS.findall(after.stdout))
+    return node.shell.run(*ENGLISH, "pg_waldump", "--stats=record", *where, "--start", written(begin), seconds=WAIT)
 
 
 def _copy(node: Node, names: list[str], folder: str) -> list[dict[str, str]]:

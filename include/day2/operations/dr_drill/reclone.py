@@ -26,9 +26,10 @@ select
 """
 # One command, so that a worker that dies leaves no half of it; it can be run again at any point.
 SWAP = """set -e
-test -d "$2/ready" || exit 0
-if test -d "$1"; then mv "$1" "$2/$3"; fi
-mv "$2/ready" "$1"
+if test -d "$2/ready"; then
+    if test -d "$1"; then mv "$1" "$2/$3"; fi
+    mv "$2/ready" "$1"
+fi
 """
 
 
@@ -82,7 +83,7 @@ def _possible(node: Node, data: str) -> None:
 
 def _room(node: Node, source: Node, data: str) -> int:
     """What the source holds, if the host has room for it beside the old data."""
-    needed = int(observe.ask(source.server, BYTES)["bytes"] * ROOM)
+    needed = int(float(observe.ask(source.server, BYTES)["bytes"]) * ROOM)
     free = int(require(node.shell, "df", "--output=avail", "--block-size=1", data).split()[-1])
     if free < needed:
         raise StepFailed(
