@@ -22,8 +22,7 @@ log = logging.getLogger("day2")
 FOLDER = "evidence"
 MANIFEST = "manifest.json"
 SEGMENT = re.compile(r"[0-9A-F]{24}(\.partial)?")
-# "…: invalid record length at 0/30001C8: expected at least 24, got 0": the end, where the next would be.
-ENDED_AT = re.compile(r" at ([0-9A-F]+/[0-9A-F]+)(?!.* at [0-9A-F]+/[0-9A-F]+)")
+PLACE = re.compile(r"(?: at| LSN) ([0-9A-F]+/[0-9A-F]+)")
 COMMITS = re.compile(r"^Transaction/COMMIT\s+(\d+)", re.MULTILINE)
 WAIT = 600.0
 
@@ -89,10 +88,17 @@ def first_byte(control_file: Control, names: list[str]) -> int | None:
     return (int(names[0][8:16], 16) << 32) + int(names[0][16:24], 16) * control_file.segment_bytes
 
 
+def ended_at(said: str) -> int | None:
+    """Where pg_waldump found no more records: the last place it names. Pure.
+
+    `error in WAL record at 0/30001C8: invalid record length at 0/3000200: expected at least 24, got 0`
+    """
+    found = [PLACE.findall(line) for line in said.splitlines() if "error in WAL record" in line]
+    return position(found[-1][-1]) if found else None
+
+
 def _end(node: Node, control_file: Control) -> int | None:
-    """Where its WAL ends: pg_waldump reads up to there, and says where it found no more."""
-    found = ENDED_AT.search(_dump(node, control_file, control_file.redo).stderr)
-    return position(found[1]) if found else None
+    return ended_at(_dump(node, control_file, control_file.redo).stderr)
 
 
 def _commits(node: Node, control_file: Control, begin: int | None) -> int:
