@@ -66,9 +66,9 @@ class Lab:
         value: dict[str, Any] = json.loads((self.state / name).read_text())
         return value
 
-    def query(self, connection: str, query: str) -> Any:
+    def query(self, connection: str, query: str, *, dbname: str | None = None) -> Any:
         known = self.json("connections.json")[connection]
-        address = {"host": known["host"], "port": known["port"], "dbname": known["schema"]}
+        address = {"host": known["host"], "port": known["port"], "dbname": dbname or known["schema"]}
         with psycopg.connect(**address, user=known["login"], password=known["password"]) as session:
             return session.execute(query.encode()).fetchone()
 
