@@ -94,11 +94,6 @@ def written(lsn: int) -> str:
     return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
 
 
-def setting(node: Node, name: str) -> str:
-    """A setting as the server's files have it, also while it is stopped."""
-    return require(node.shell, "postgres", *_directory(node), "-C", name, seconds=LOOK_SECONDS).strip()
-
-
 def stop(node: Node, mode: Mode = "fast", *, seconds: float = SECONDS) -> None:
     """Stop the server, and wait until the host says that it is stopped. Does nothing if it is.
 
@@ -156,11 +151,6 @@ def stop_by_hand(node: Node, mode: Mode = "fast") -> str:
 
 def _where(node: Node) -> tuple[str, ...]:
     return (f"--pgdata={node.data}",) if node.data else ()
-
-
-def _directory(node: Node) -> tuple[str, ...]:
-    """`postgres` knows no --pgdata."""
-    return ("-D", node.data) if node.data else ()
 
 
 def _unit(node: Node, verb: str, *options: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from day2.errors import Day2Error, StepFailed, Unavailable
-from day2.operations.dr_drill import by_hand, control, observe
+from day2.operations.dr_drill import by_hand, configured, control, observe, slots
 from day2.operations.dr_drill.control import ControlFile, Mode
 from day2.operations.dr_drill.pair import Pair, Seen
 from day2.postgres.server import Server
@@ -97,7 +97,7 @@ def unfence(pair: Pair) -> dict[str, Any]:
     if before[0].role != "stopped" or before[1].role == "primary":
         raise _no_way_back(pair, observe.described(*before))
     _stop_standby(pair)
-    slot = control.setting(pair.primary, "primary_slot_name")
+    slot = configured.value(pair.primary, "primary_slot_name")
     try:
         control.start(pair.primary)
     finally:
@@ -112,9 +112,8 @@ def unfence(pair: Pair) -> dict[str, Any]:
             next_step="; ".join(by_hand.commands(pair, observe.now(pair))),
             runbook="The standby does not stream",
         )
-    if slot:
-        # Made for a rejoin that is not needed now; unused, it would keep WAL for ever.
-        observe.drop_slot(pair.standby.server, slot)
+    # Made for a rejoin that is not needed now; unused, it would keep WAL for ever.
+    slots.drop(pair.standby, slot)
     log.info("%s: %s takes writes again and %s follows it", pair.name, pair.primary.name, pair.standby.name)
     return {"already": False, "streams": True, "seconds": round(time.monotonic() - begun, 3)}
 

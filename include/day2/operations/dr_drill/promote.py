@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from day2.errors import Day2Error, StepFailed
-from day2.operations.dr_drill import by_hand, control, fence, observe
+from day2.errors import Day2Error, StepFailed, Unavailable
+from day2.operations.dr_drill import by_hand, control, fence, observe, slots
 from day2.operations.dr_drill.pair import Pair, Seen
 
 log = logging.getLogger("day2")
@@ -23,7 +23,6 @@ select
         where state = 'streaming' and sync_state in ('sync', 'quorum', 'potential')
     ) as there
 """
-NEW_SLOT = "select pg_catalog.pg_create_physical_replication_slot(%s, true)"
 
 
 def replay(pair: Pair, *, seconds: float) -> dict[str, Any]:
@@ -43,7 +42,7 @@ def replay(pair: Pair, *, seconds: float) -> dict[str, Any]:
     return {
         "already": False,
         "lag_bytes": _behind(first),
-        "lag_seconds": round(first["since_last_commit"] or 0.0, 3) if _behind(first) else 0.0,
+        "lag_seconds": round(first["since_last_commit"], 3) if _behind(first) else 0.0,
         "half_a_record_bytes": _behind(last),
         "lsn": control.written(last["replayed"]),
         "last_commit": last["last_commit"],
@@ -124,22 +123,12 @@ def _keep_wal(pair: Pair, *, attested: str) -> str | None:
     part: what pg_rewind and the rejoined server need. Returns its name; none where no slot is configured.
     """
     try:
-        name = control.setting(pair.primary, "primary_slot_name")
-    except Day2Error:
+        return slots.ensure(pair.standby, pair.primary) or None
+    except Unavailable:
         if not attested:
             raise
         log.warning("%s: no slot is kept for %s: its host does not answer", pair.name, pair.primary.name)
         return None
-    if not name:
-        log.warning("%s: %s names no primary_slot_name: wal_keep_size must do", pair.name, pair.primary.name)
-        return None
-    found = observe.ask(pair.standby.server, observe.SLOT, name)
-    if found and found["wal_status"] == "lost":
-        observe.drop_slot(pair.standby.server, name)
-        found = {}
-    if not found:
-        observe.ask(pair.standby.server, NEW_SLOT, name)
-    return name
 
 
 def _slot_status(pair: Pair, name: str | None) -> str | None:

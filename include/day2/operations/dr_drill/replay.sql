@@ -10,7 +10,12 @@ select
     to_char(
         pg_catalog.pg_last_xact_replay_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
     ) as last_commit,
-    extract(epoch from clock_timestamp() - pg_catalog.pg_last_xact_replay_timestamp())::float as since_last_commit,
+    -- Of a standby that has not replayed a commit since its start, that start.
+    extract(
+        epoch from
+        clock_timestamp()
+        - coalesce(pg_catalog.pg_last_xact_replay_timestamp(), pg_catalog.pg_postmaster_start_time())
+    )::float as since_last_commit,
     exists (
         select from pg_catalog.pg_stat_activity as activity
         where
