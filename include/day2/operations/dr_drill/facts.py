@@ -30,7 +30,7 @@ BESIDE = "a rebuilt database stands beside production, which goes on"
 
 def row(target: str, measured: Measured, policy: DrillPolicy, *, mode: Mode) -> dict[str, Any]:
     """One database. `measured` is by step; a step that did not run is missing."""
-    facts = _objectives(policy) | _recovery(measured, policy) | _return(measured) | _watch(measured.get("watch", {}))
+    facts = _objectives(policy) | _recovery(measured, policy) | _return(measured) | _around(measured)
     skipped = excused(policy, mode) | _without_markers(measured.get("verify", {}))
     writes = policy.verify_writes
     for name in skipped:
@@ -40,8 +40,6 @@ def row(target: str, measured: Measured, policy: DrillPolicy, *, mode: Mode) -> 
         "target": target,
         "mode": mode,
         "strategy": policy.strategy,
-        "readiness_red": facts.get("readiness_red", measured.get("declare", {}).get("readiness_red")),
-        "leftovers": _count(measured.get("clear_up", {}).get("leftovers")),
         "not_applicable": told or "everything applies",
     }
 
@@ -97,22 +95,25 @@ def _recovery(measured: Measured, policy: DrillPolicy) -> dict[str, Any]:
 
 
 def _return(measured: Measured) -> dict[str, Any]:
-    rejoined, back = measured.get("rejoin", {}), measured.get("switch_back", {})
+    rejoined, back, cleared = (measured.get(name, {}) for name in ("rejoin", "switch_back", "clear_up"))
     return {
         # A failed try has measures too (the state it left), so only what a finished one says counts.
         "rejoined": bool(rejoined.get("streams", "means" in rejoined)),
         "switched_back": "outage_seconds" in back or bool(back.get("already")),
-        "redundant": bool(back.get("redundant")),
+        "redundant": bool(back.get("redundant", back.get("streams", cleared.get("whole")))),
         "outside_writes_after_failback": back.get("outside_writes_after_failback"),
         "lost_by_failback": back.get("lost_by_failback"),
     }
 
 
-def _watch(watched: Mapping[str, Any]) -> dict[str, Any]:
+def _around(measured: Measured) -> dict[str, Any]:
+    declared, watched, cleared = (measured.get(name, {}) for name in ("declare", "watch", "clear_up"))
     return {
+        "readiness_red": declared.get("readiness_red"),
         "beats_checked": watched.get("beats_checked"),
         "split_brain": watched.get("split_brain"),
         "probe_gaps": _count(watched.get("silences")),
+        "leftovers": _count(cleared.get("leftovers")),
     }
 
 

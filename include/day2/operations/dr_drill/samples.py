@@ -51,12 +51,14 @@ def acknowledged(samples: Iterable[Sample]) -> dict[int, datetime]:
 
 
 def verified(samples: Iterable[Sample]) -> list[Sample]:
-    """The writes that were acknowledged, and that a later connection of a client could read."""
-    found, newest = [], -1
+    """The writes that were acknowledged, and that the next connection of a client could read."""
+    found: list[Sample] = []
+    newest = 0
     for each in reversed(clients(samples)):
         if each.wrote and each.n <= newest:
             found.append(each)
-        newest = max(newest, -1 if each.seen is None else each.seen)
+        if each.server:  # it got an answer, so it has looked
+            newest = each.seen or 0
     return found[::-1]
 
 
