@@ -206,7 +206,12 @@ def verified(t0: datetime, first: datetime, *, lost: int) -> dict[str, Any]:
             {"sql": "select count(*) > 0 from orders", "expect": "true", "observed": "true", "ok": True},
             {"sql": "select count(*) from accounts where balance < 0", "expect": "0", "observed": "0", "ok": True},
         ],
-        "health": [{"name": "shop", "address": "pg_orders", "expect": "1", "observed": "1", "ok": True}],
+        "health": [
+            {"service": "shop", "kind": "sql", "address": "pg_orders", "expected": "1", "observed": "1", "ok": True}
+        ],
+        "rpo_method": "markers",
+        "server": "10.2.0.7:5432, timeline 2, up since 2026-11-01 03:00:00+00",
+        "outside_writes": 5,
         "breakdown": breakdown,
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 from day2.errors import PlanRefused
 from day2.ledger import record
 from day2.ledger.store import Entry, Ledger
-from day2.operations.dr_drill import actions, trend
+from day2.operations.dr_drill import actions, details, trend
 from day2.operations.dr_drill.actions import Action
 from day2.operations.dr_drill.trend import Forecast, Point
 
@@ -40,6 +40,11 @@ class Step:
     def state(self) -> str:
         """What state every server was in after it."""
         return str(self.measures.get("state") or self.left)
+
+    @property
+    def details(self) -> list[str]:
+        """What it measured, in words."""
+        return details.of(self.name, self.measures)
 
     @property
     def seconds(self) -> float | None:
@@ -264,6 +269,6 @@ def _simulated(made: Row) -> tuple[str, ...]:
         f"{target}: {step}" + (f" ({measures['kind']})" if measures.get("kind") else "")
         for target, steps in made["measures"].items()
         for step, measures in steps.items()
-        if measures.get("simulated")
+        if measures.get("simulated") or (measures.get("route") or {}).get("simulated")
     ]
     return (*made["simulated"], *measured)

@@ -14,7 +14,7 @@ from day2.units import duration
 
 RANK = {"critical": 0, "warning": 1}
 # Checks of what a gap here says more exactly: one action is enough for both.
-SAME = {"rto": "rto_missed", "rpo": "rpo_missed"}
+SAME = {"rto": "rto_missed", "rpo": "rpo_missed", "split_brain": "split_brain", "redundant": "redundancy_lost"}
 
 
 def gaps(found: Card) -> list[Gap]:
@@ -53,7 +53,11 @@ def _all(found: Card) -> Iterator[Gap]:
         yield from _steps(target)
     yield from (_manual(each) for each in found.manual if each["result"] != "done")
     names = [each.name for each in found.targets]
-    yield from (_check(each, names) for each in found.checks if not each["passed"])
+    broken = {each.name for each in found.targets if any(_steps(each))}
+    for check in found.checks:
+        # What a step that failed did not measure is no gap of its own: the step is.
+        if not check["passed"] and not (check["observed"] is None and check["target"] in broken):
+            yield _check(check, names)
 
 
 def _objectives(target: TargetCard) -> Iterator[Gap]:
@@ -72,11 +76,14 @@ def _measured(target: TargetCard) -> Iterator[Gap]:
     name, measured = target.name, target.measured
     if times := measured("watch", "split_brain"):
         yield Gap(name, "split_brain", f"two servers took writes at once, {times} times")
-    redundant = measured("switch_back", "redundant")
-    if redundant is False or (redundant is None and measured("rejoin", "streams") is False):
+    told = (measured("switch_back", "redundant"), measured("switch_back", "streams"), measured("clear_up", "whole"))
+    if next((each for each in told if each is not None), None) is False:
         yield Gap(name, "redundancy_lost", "no standby follows the primary after the drill")
     for left in measured("clear_up", "leftovers") or ():
         yield Gap(name, f"left_behind:{left}", f"left behind: {left}")
+    if commits := measured("rejoin", "commits_only_there"):
+        text = f"{commits} commits existed only on the old primary: decide what becomes of them, their WAL is kept"
+        yield Gap(name, "diverged", text)
     if measured("rejoin", "means") == "reclone":
         yield Gap(
             name, "recloned", "the old primary had to be cloned anew: pg_rewind could not bring it back", "warning"

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from day2.ledger.store import Entry, Ledger
 from day2.operations.dr_drill import card as cards
-from day2.operations.dr_drill import timeline, trend
-from day2.operations.dr_drill.card import Card, TargetCard
+from day2.operations.dr_drill import details, timeline, trend
+from day2.operations.dr_drill.card import Card, Row, TargetCard
 from day2.operations.dr_drill.timeline import Timeline
 from day2.reports import page, plots
 from day2.repository.manifest import sha256
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 TEMPLATE = Path(__file__).with_name("scorecard.html.j2")
 QUERY = Path(__file__).with_name("scorecard.sql")
 KIND = "evidence"
+MARKS = "✓✗ "
+RPO_METHODS = {
+    "last replayed commit": "at most: from the last commit the standby replayed to the declaration",
+    "recovery point": "from the recovery point’s snapshot to the declaration",
+}
 MODES = {
     "drill": "Drill: the disaster was rehearsed",
     "live": "Live failover: the disaster was real",
@@ -44,21 +49,25 @@ VERDICTS = {
 
 @dataclass(frozen=True)
 class Objective:
-    """What was promised against what was measured."""
+    """What was promised against what was measured. `met` is none for what was not measured, or cannot be."""
 
     name: str
     meaning: str
     promised: str
     measured: str
-    met: bool | None  # none: it was not measured, which is not met
+    met: bool | None
+    countable: bool = True
 
     @property
     def word(self) -> str:
-        return {True: "met", False: "missed", None: "not measured"}[self.met]
+        if not self.countable:
+            return "cannot be counted"
+        return {True: "✓ met", False: "✗ missed", None: "✗ not measured"}[self.met]
 
     @property
     def kind(self) -> str:
-        return {True: "good", False: "bad", None: "none"}[self.met]
+        """How it is coloured: what was not measured is as bad as what was missed."""
+        return "none" if not self.countable else "good" if self.met else "bad"
 
 
 def render(card: Card) -> bytes:
@@ -70,6 +79,7 @@ def render(card: Card) -> bytes:
         for index, (each, line) in enumerate(zip(card.targets, lines, strict=True))
     ]
     failed = sum(not each["passed"] for each in card.checks)
+    shown = [(each, details.not_applicable(each, card.checks)) for each in card.checks if _shown(each)]
     values = {
         "card": card,
         "record": card.record,
@@ -79,6 +89,8 @@ def render(card: Card) -> bytes:
         "kind": {"PASSED": "good", "PARTIAL": "warn", "DRY_RUN": "none", "CANCELLED": "none"}.get(card.verdict, "bad"),
         "today": card.as_of.date(),
         "failed_checks": failed,
+        "checks": sorted(shown, key=lambda each: (each[0]["passed"], each[1] is not None)),
+        "facts": sum(not _shown(each) for each in card.checks),
         "shell": shlex.quote,
     }
     return page.render(TEMPLATE, values)
@@ -88,23 +100,32 @@ def objectives(target: TargetCard, mode: str) -> Iterator[Objective]:
     """RTO, RPO and lost commits, promised and measured. A failback promises none of them."""
     if mode == "failback":
         return
-    rto, rpo, lost = (target.measured("verify", name) for name in ("rto_seconds", "rpo_seconds", "lost"))
+    rto, rpo = (target.measured("verify", name) for name in ("rto_seconds", "rpo_seconds"))
     yield Objective(
         "RTO", "declaration to the first verified write from outside",
         duration(target.rto_seconds), page.span(rto), None if rto is None else rto <= target.rto_seconds,
     )  # fmt: skip
+    method = target.measured("verify", "rpo_method")
     yield Objective(
-        "RPO", "from the newest commit that was kept to the newest that was acknowledged before the failure",
+        "RPO", RPO_METHODS.get(method, "from the newest commit that was kept to the newest that was acknowledged"),
         duration(target.rpo_seconds), page.span(rpo), None if rpo is None else rpo <= target.rpo_seconds,
     )  # fmt: skip
-    acknowledged = target.measured("verify", "acknowledged")
+    yield _lost(target, rpo)
+
+
+def _lost(target: TargetCard, rpo: float | None) -> Objective:
+    lost, acknowledged, method = (target.measured("verify", name) for name in ("lost", "acknowledged", "rpo_method"))
     of = f" of {acknowledged}" if acknowledged is not None else ""
-    within = lost is not None and (lost == 0 or (rpo is not None and 0 < rpo <= target.rpo_seconds))
-    yield Objective(
-        "Lost commits", "acknowledged to the client, and not there after the recovery",
-        "0" if target.rpo_seconds == 0 else f"within {duration(target.rpo_seconds)}",
-        page.NOTHING if lost is None else f"{lost}{of}", None if lost is None else within,
-    )  # fmt: skip
+    # Lost although nothing newer was: not a lag that an RPO allows, but a hole.
+    within = lost == 0 or (rpo is not None and 0 < rpo <= target.rpo_seconds)
+    return Objective(
+        "Lost commits",
+        "acknowledged to the client, and not there after the recovery",
+        "0" if target.rpo_seconds == 0 else f"0, or within {duration(target.rpo_seconds)}",
+        page.NOTHING if lost is None else f"{lost}{of}",
+        None if lost is None else within,
+        countable=lost is not None or method in (None, "markers"),
+    )
 
 
 @dataclass(frozen=True)
@@ -151,7 +172,7 @@ def briefing(card: Card) -> list[str]:
     lines = [f"{card.verdict}: {card.record['reason']}"]
     for target in card.targets:
         told = [
-            f"{each.name} {each.measured} ({each.word}, promised {each.promised})"
+            f"{each.name} {each.measured} ({each.word.strip(MARKS)}, promised {each.promised})"
             for each in objectives(target, card.mode)
         ]
         lines.append(f"{target.name}: {target.strategy}: " + ("; ".join(told) or target.status))
@@ -161,6 +182,11 @@ def briefing(card: Card) -> list[str]:
     lines += [str(each) for each in card.actions if each.is_open]
     lines += [f"simulated, not proven: {each}" for each in card.simulated]
     return lines
+
+
+def _shown(check: Row) -> bool:
+    """All but those that say only that a fact was measured; they are counted."""
+    return not (check["passed"] and check["id"].startswith(details.MEASURED))
 
 
 def _figures(line: Timeline | None, index: int) -> Iterator[tuple[str, Markup]]:
@@ -223,11 +249,10 @@ def trend_plot(having: list[trend.Point], rto_seconds: float, *, name: str) -> M
 def _query(target: TargetCard, card: Card) -> str:
     """How somebody else computes the numbers again, from the probe's own samples."""
     declared = target.t0.isoformat() if target.t0 else ""
-    return (
-        QUERY.read_text()
-        .format(run=_literal(card.run), target=_literal(target.name), declared=_literal(declared))
-        .strip()
-    )
+    # The road to a server may differ, so its address says less than its timeline and when it started.
+    server = "%" + str(target.measured("verify", "server") or "").partition(", ")[2]
+    known = {"run": card.run, "target": target.name, "declared": declared, "server": server}
+    return QUERY.read_text().format(**{name: _literal(each) for name, each in known.items()}).strip()
 
 
 def _literal(text: str) -> str:
