@@ -97,7 +97,7 @@ def test_the_wal_from_the_fork_on_is_kept() -> None:
         "error in WAL record at 0/30024D8: invalid record length at 0/30025C8: expected at least 24, got 0",
         "error in WAL record at 0/30024D8: invalid record length at 0/30025C8: wanted 24, got 0",
         "first record is after 0/3000000, at 0/3000028, skipping over 40 bytes\n"
-        "pg_waldump: error: error in WAL record at 0/30024D8: invalid magic number 0000 in WAL segment x, LSN 0/30025C8, offset 9",
+        "error in WAL record at 0/30024D8: invalid magic number 0000 in WAL segment x, LSN 0/30025C8, offset 9",
     ],
 )
 def test_pg_waldump_says_where_the_wal_ends(said: str) -> None:
