@@ -6,7 +6,7 @@ import itertools
 import multiprocessing
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +16,7 @@ import psycopg
 from day2.ledger import Ledger, migrate, probe
 from day2.ledger.probe import Sample, Sink
 from day2.operations.dr_drill import samples
-from day2.operations.dr_drill.watch import watch
+from day2.operations.dr_drill.watch import Watched, watch
 from day2.postgres.server import Server
 from lab import postgres
 from tests.integration.drill.making import Living
@@ -91,7 +91,8 @@ def probing(living: Living, made: Book, *, conninfo: str = "", every: float = 0.
         try:
             with Ledger.connect(conninfo or made.conninfo) as ledger:
                 endpoint = more.pop("endpoint", living.pair.endpoint)
-                result.measures = watch(endpoint, servers(living), sink=Sink(ledger, RUN, TARGET), every=every, **more)
+                watched = Watched(TARGET, endpoint, RUN, servers(living))
+                result.measures = watch(watched, Sink(ledger, RUN, TARGET), every=every, **more)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             result.error = error
 
@@ -106,16 +107,16 @@ def probing(living: Living, made: Book, *, conninfo: str = "", every: float = 0.
     assert not thread.is_alive()
 
 
-def work(endpoint: Server, watched: Mapping[str, Server], conninfo: str) -> None:
+def work(watched: Watched, conninfo: str) -> None:
     """The probe, for a process of its own."""
     with Ledger.connect(conninfo) as ledger:
-        watch(endpoint, watched, sink=Sink(ledger, RUN, TARGET), every=0.05)
+        watch(watched, Sink(ledger, RUN, TARGET), every=0.05)
 
 
 @contextmanager
 def process(living: Living, made: Book) -> Iterator[Any]:
     """The probe in a process; it is killed when the block ends."""
-    arguments = (living.pair.endpoint, servers(living), made.conninfo)
+    arguments = (Watched(TARGET, living.pair.endpoint, RUN, servers(living)), made.conninfo)
     started = multiprocessing.get_context("spawn").Process(target=work, args=arguments)
     started.start()
     try:

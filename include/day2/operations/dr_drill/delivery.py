@@ -19,12 +19,6 @@ EVERY_SECONDS = 0.5
 class Sink(Protocol):
     """Where samples go: day2.ledger.probe.Sink, or what stands for it in a test."""
 
-    @property
-    def run(self) -> str: ...
-
-    @property
-    def target(self) -> str: ...
-
     def first(self) -> int: ...
 
     def deliver(self, samples: Sequence[Sample]) -> None: ...
@@ -39,14 +33,14 @@ class Sink(Protocol):
 class Delivery:
     """Takes samples at once and hands them on every half second, in order, until the sink has them."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, name: str, sink: Sink) -> None:
         self.stop_asked = threading.Event()
-        self._name, self._sink = sink.target, sink
+        self._name, self._sink = name, sink
         self._waiting: list[Sample] = []
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._trouble = ""
-        self._thread = threading.Thread(target=self._work, name=f"deliver {sink.target}", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=f"deliver {name}", daemon=True)
         self._thread.start()
 
     def put(self, samples: list[Sample]) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -38,36 +38,39 @@ TERMINATED_FLUSH_SECONDS = 3.0
 class Watched:
     """What clients connect to, and the servers behind it at their own addresses. `run` names the markers."""
 
-    run: str
+    name: str
     endpoint: Server
-    servers: Mapping[str, Server]
+    run: str
+    servers: Mapping[str, Server] = field(default_factory=dict)
+
+    def hurried(self) -> Watched:
+        """The same, for a client that gives up soon."""
+        servers = {name: attempt.hurried(server) for name, server in self.servers.items()}
+        return replace(self, endpoint=attempt.hurried(self.endpoint), servers=servers)
 
 
-def watch(
-    endpoint: Server, servers: Mapping[str, Server], *, sink: Sink, every: float = 0.2, seconds: float = 6 * 3600.0
-) -> dict[str, Any]:
+def watch(watched: Watched, sink: Sink, *, every: float = 0.2, seconds: float = 6 * 3600.0) -> dict[str, Any]:
     """Probe until the sink says stop, or for `seconds`. Returns the measures of the whole run.
 
     Samples reach the sink also when this process is told to terminate. Raises Unavailable when they cannot.
     """
-    watched = Watched(sink.run, attempt.hurried(endpoint), {name: attempt.hurried(servers[name]) for name in servers})
     number, deadline = sink.first(), time.monotonic() + seconds
-    log.info("%s: the outside probe begins with beat %d", sink.target, number)
-    delivery, telling = Delivery(sink), _Telling(sink.target)
+    log.info("%s: the outside probe begins with beat %d", watched.name, number)
+    delivery, telling = Delivery(watched.name, sink), _Telling(watched.name)
     with _terminable() as terminated:
         try:
-            for beat in _beats(watched, number, delivery.stop_asked, every=every):
+            for beat in _beats(watched.hurried(), number, delivery.stop_asked, every=every):
                 delivery.put(beat)
                 telling.say(beat)
                 if terminated.told or time.monotonic() > deadline:
-                    log.warning("%s: the outside probe ends without having been asked to", sink.target)
+                    log.warning("%s: the outside probe ends without having been asked to", watched.name)
                     break
         finally:
             delivery.close(TERMINATED_FLUSH_SECONDS if terminated.told else FLUSH_SECONDS)
     measures = samples.summary(sink.samples(), stops=sink.stops())
     log.info(
         "%s: the outside probe made %d beats: %d acknowledged, %d refused, split brain in %d",
-        sink.target, measures["beats"], measures["acknowledged"], measures["refused"], measures["split_brain"],
+        watched.name, measures["beats"], measures["acknowledged"], measures["refused"], measures["split_brain"],
     )  # fmt: skip
     return measures | {"clock": f"the probe's on {socket.gethostname()}"}
 
