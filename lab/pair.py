@@ -168,6 +168,8 @@ def settings(places: Places, name: str, *, other_port: int, cleanup: str) -> dic
         # The archive keeps what a standby might still ask for: a lab left running must not fill the disk.
         "archive_cleanup_command": f'"{cleanup}" "{archive}" %r',
         "max_slot_wal_keep_size": "1GB",
+        # 5 s by default: a standby whose primary was away for a moment is back sooner.
+        "wal_retrieve_retry_interval": "1s",
     }
 
 

@@ -17,9 +17,10 @@ from day2.airflow import connections, run, steps, telling
 from day2.errors import Day2Error, Unavailable
 
 if TYPE_CHECKING:
-    from day2.inventory.model import Database, DrillPolicy, Environment
+    from day2.inventory.model import Database, DrillPolicy, Environment, Service
     from day2.ledger import Outcome
     from day2.operations.dr_drill.strategy import Measures, Strategy
+    from day2.operations.dr_drill.verify import Question
     from day2.postgres.server import Server
 
 log = logging.getLogger("day2")
@@ -65,6 +66,10 @@ def acts(function: Callable[[Strategy, Asked], Measures]) -> Any:
             way = _way(here, planned, target["name"])
             try:
                 outcome.measures |= function(way, Asked(here, planned, target))
+            except Day2Error as error:
+                # What was measured of a recovery that is not as it must be.
+                outcome.measures |= getattr(error, "measures", {})
+                raise
             finally:
                 _tell_state(way, outcome)
 
@@ -117,14 +122,10 @@ def watch(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, A
     with steps.acting(planned, approved, step="watch", target=name) as outcome:
         here = steps.environment(planned["environment"])
         way = _way(here, planned, name)
-        seconds = planned["lease_seconds"]
+        watched = probing.Watched(name, way.endpoint, now.key, way.servers)
         with connections.ledger(here) as ledger:
-            outcome.measures |= probing.watch(
-                way.endpoint,
-                way.servers,
-                sink=probe.Sink(ledger, run=now.key, target=name),
-                seconds=seconds,
-            )
+            sink = probe.Sink(ledger, now.key, name, now.attempt)
+            outcome.measures |= probing.watch(watched, sink, seconds=planned["lease_seconds"])
 
 
 @acts
@@ -170,17 +171,7 @@ def verify(way: Strategy, ask: Asked) -> Measures:
     from day2.operations.dr_drill import verify as verifying
 
     with connections.ledger(ask.here) as ledger:
-        return verifying.verify(
-            ledger,
-            verifying.Question(
-                run=run.current().key,
-                target=ask.name,
-                endpoint=way.endpoint,
-                expected=way.acting(),
-                policy=ask.here.drill_policy(ask.here.database(ask.name)),
-                services=_services(ask.here, ask.name),
-            ),
-        )
+        return verifying.verify(ledger, _question(way, ask, expected=way.acting()))
 
 
 @acts
@@ -191,8 +182,15 @@ def rejoin(way: Strategy, ask: Asked) -> Measures:
 
 @acts
 def switch_back(way: Strategy, ask: Asked) -> Measures:
-    """Failback, second half: planned and without loss, until both servers are what they were."""
-    return way.switch_back()
+    """Failback, second half: planned and without loss, until both servers are what they were, seen from outside."""
+    from day2.operations.dr_drill import verify as verifying
+
+    measures = way.switch_back()
+    home = way.home()
+    if home is not None:
+        with connections.ledger(ask.here) as ledger:
+            measures |= verifying.after_failback(ledger, _question(way, ask, expected=home))
+    return measures
 
 
 @task(trigger_rule=TriggerRule.ONE_FAILED)
@@ -264,10 +262,14 @@ def scorecard(planned: dict[str, Any]) -> dict[str, Any]:
     here, now = steps.environment(planned["environment"]), run.current()
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)
-        opened = corrective.write(ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=_policy(here).action_due)
+        opened = corrective.write(
+            ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=_policy(here).action_due
+        )
         telling.say("Corrective actions", [str(each) for each in opened] or ["none"])
         made = page.publish(ledger, run=now.key, store=connections.store(_evidence(here)))
-        ledger.append("evidence", run=now.key, body={"attempt": now.attempt, "artefacts": [made.artefact]})
+        ledger.append(
+            "evidence", run=now.key, body={"attempt": now.attempt, "step": "scorecard", "artefacts": [made.artefact]}
+        )
     for line in made.briefing:
         log.info("%s", line)
     return {**made.artefact, "briefing": made.briefing}
@@ -307,6 +309,20 @@ def _ready_still(way: Strategy) -> dict[str, Any]:
     return {"readiness": [asdict(each) for each in found], "readiness_red": sum(not each.ok for each in found)}
 
 
+def _question(way: Strategy, ask: Asked, *, expected: Server) -> Question:
+    from day2.operations.dr_drill.verify import Question
+
+    return Question(
+        run=run.current().key,
+        target=ask.name,
+        endpoint=way.endpoint,
+        expected=expected,
+        policy=ask.here.drill_policy(ask.here.database(ask.name)),
+        services=_services(ask.here, ask.name) if ask.target["strategy"] == "failover" else (),
+        connect=connections.server,
+    )
+
+
 def _wait_for_probe(ask: Asked, *, warm_up: bool) -> None:
     """The outside probe must run before anything is broken; in a failover it must have seen writes succeed."""
     from day2.ledger import probe
@@ -315,7 +331,7 @@ def _wait_for_probe(ask: Asked, *, warm_up: bool) -> None:
     deadline = time.monotonic() + PROBE_SECONDS
     with connections.ledger(ask.here) as ledger:
         while time.monotonic() < deadline:
-            seen = probe.read(ledger, run=now.key, target=ask.name)
+            seen = probe.read(ledger, now.key, ask.name)
             through = [each for each in seen if each.via == "endpoint"]
             if through and (not warm_up or sum(each.wrote for each in through) >= WARM_UP):
                 return
@@ -335,7 +351,7 @@ def _end_probe(here: Environment, now: run.Run, name: str) -> None:
     from day2.ledger import probe
 
     with connections.ledger(here) as ledger:
-        probe.ask_to_stop(ledger, run=now.key, target=name)
+        probe.ask_to_stop(ledger, now.key, name, attempt=now.attempt)
         deadline = time.monotonic() + PROBE_SECONDS / 2
         while time.monotonic() < deadline:
             ends = [each.body for each in ledger.entries(kind="outcome", run=now.key) if each.body["step"] == "watch"]
@@ -364,7 +380,7 @@ def _failover(here: Environment, database: Database, policy: DrillPolicy, *, mod
     from day2.operations.dr_drill.failover import Failover
     from day2.operations.dr_drill.pair import Node, Pair
 
-    backups = here.backup_policy(database)
+    backups, now = here.backup_policy(database), run.current()
     standby = database.standby
     assert standby is not None  # noqa: S101 - the inventory's check refuses a failover without one
     primary = connections.server(policy.connection or database.connection, dbname=database.dbname)
@@ -387,9 +403,16 @@ def _failover(here: Environment, database: Database, policy: DrillPolicy, *, mod
         mode=mode,
         store=connections.store(here.repository(backups.repository)),
         max_age=backups.rpo,
-        run=run.current().key,
+        run=now.key,
+        attested=_attested(now),
         move=lambda to: routing.move(policy.route, pair, to, tools=_tools()),
     )
+
+
+def _attested(now: run.Run) -> str:
+    """Who says that the old primary was taken out of service by hand, and how; only in an emergency."""
+    told = str(now.params.get("attested") or "").strip()
+    return f"{now.trigger.user}: {told}" if told and now.params["mode"] == "live" else ""
 
 
 def _tools() -> Any:
@@ -423,8 +446,8 @@ def _rebuild(
     )
 
 
-def _services(here: Environment, name: str) -> list[Any]:
-    return [each for each in here.services if f"database/{name}" in each.depends_on]
+def _services(here: Environment, name: str) -> tuple[Service, ...]:
+    return tuple(each for each in here.services if f"database/{name}" in each.depends_on)
 
 
 def _policy(here: Environment) -> DrillPolicy:

@@ -11,7 +11,9 @@ from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration, Recipient
 
 # One run covers every target of an environment, so these belong to the run and not to one target.
-RUN_FIELDS = frozenset({"schedule", "max_targets", "retries", "retry_delay", "hold", "manual_steps", "sign_off_timeout"})
+RUN_FIELDS = frozenset(
+    {"schedule", "max_targets", "retries", "retry_delay", "hold", "manual_steps", "sign_off_timeout"}
+)
 
 
 class Retention(Model):

@@ -123,6 +123,7 @@ class Artefact(TypedDict):
     sha256: str
     size: int
     retain_until: str | None
+    upto: NotRequired[int]  # the last ledger entry it was made from
 
 
 # `try` is a word of Python's own, so these two are written as calls.
@@ -228,6 +229,7 @@ class KeptEvidence(TypedDict):
     """kind `evidence`: what a run made of its entries and left in storage (a scorecard)."""
 
     attempt: int
+    step: str
     artefacts: list[Artefact]
 
 

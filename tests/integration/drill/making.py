@@ -24,7 +24,7 @@ from day2.postgres.server import Server
 from lab.files import give, own_folder
 from lab.ports import LOOPBACK, free_port
 
-DRILL, REPLICATOR, PASSWORD = "day2_drill", "replicator", "drill-pass-1"  # noqa: S105
+DRILL, REPLICATOR, PASSWORD = "day2_drill", "replicator", "drill-pass-1"
 SLOT = "day2_peer"
 DBNAME = "orders"
 NAMES = ("orders", "orders-standby")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from day2.ledger import entries as kinds
+from day2.ledger import record
 from day2.ledger.canonical import timestamp
 from day2.ledger.store import Entry
 
@@ -149,6 +150,22 @@ class Drill:
     def sign_off(self, sha256: str = "0" * 64) -> Drill:
         when = timestamp(self.at)
         return self.tell("sign_off", who="ruth", when=when, decision="signed", comment="seen", scorecard_sha256=sha256)
+
+    def close(self) -> Drill:
+        """The run's own record, as the last step of the graph makes it."""
+        info = record.RunInfo(
+            dag_id=self.dag_id,
+            run_id=self.run_id,
+            attempt=self.attempt,
+            operation="dr_drill",
+            environment=self.environment,
+            act_steps=ACT_STEPS,
+            started=datetime.fromisoformat(self.entries[0].recorded_at),
+            ended=self.at,
+        )
+        made = record.build(info, self.entries, {})
+        record.validate(made)
+        return self.tell("record", **made)
 
     def record(self, verdict: str = "PASSED", **verified: Any) -> Drill:
         """A run record with what the trend needs of it."""

@@ -18,8 +18,8 @@ from day2.operations.dr_drill import (
     rejoin,
     switch_back,
 )
+from day2.operations.dr_drill.finding import Finding
 from day2.operations.dr_drill.pair import Node, Pair, going_back_is_free
-from day2.operations.dr_drill.readiness import Finding
 from day2.operations.dr_drill.strategy import Measures, Mode
 from day2.postgres.server import Server
 from day2.repository.store import Store
@@ -29,7 +29,10 @@ STEP_SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class Failover:
-    """A pair, its policy, and how clients are moved. `max_age` is the recovery point objective of its backups."""
+    """A pair, its policy, and how clients are moved. `max_age` is the recovery point objective of its backups.
+
+    `attested` is who says that the old primary was taken out of service by hand, for a host that does not answer.
+    """
 
     pair: Pair
     policy: DrillPolicy
@@ -38,6 +41,7 @@ class Failover:
     max_age: timedelta
     run: str
     move: Callable[[Node], Measures]
+    attested: str = ""
 
     @property
     def endpoint(self) -> Server:
@@ -52,6 +56,10 @@ class Failover:
     def acting(self) -> Server:
         """The standby that is promoted."""
         return self.pair.standby.server
+
+    def home(self) -> Server:
+        """The primary of normal times."""
+        return self.pair.primary.server
 
     def readiness(self) -> list[Finding]:
         """The servers, their hosts, the rights, and the recovery points."""
@@ -82,7 +90,7 @@ class Failover:
 
     def fence(self) -> Measures:
         """Stop the primary and prove it."""
-        return fence.fence(self.pair, mode=self.policy.fence, crashed_ok=self.mode == "live")
+        return fence.fence(self.pair, mode=self.policy.fence, crashed_ok=self.mode == "live", attested=self.attested)
 
     def replay(self) -> Measures:
         """Wait until the standby has replayed all it received."""
@@ -90,7 +98,7 @@ class Failover:
 
     def promote(self) -> Measures:
         """The point of no return."""
-        return promote.promote(self.pair, seconds=self.policy.promote_timeout.total_seconds())
+        return promote.promote(self.pair, seconds=self.policy.promote_timeout.total_seconds(), attested=self.attested)
 
     def route(self) -> Measures:
         """Clients go to the standby's server."""
@@ -119,4 +127,4 @@ class Failover:
 
     def clear_up(self) -> Measures:
         """Remove what the drill made, and look again."""
-        return clear_up.clear_up(self.pair, self.run)
+        return clear_up.clear_up(self.pair, self.run, keep_evidence=self.mode != "drill")

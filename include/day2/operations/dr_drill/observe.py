@@ -49,14 +49,19 @@ def ask(server: Server, question: str, *values: Any) -> dict[str, Any]:
     from psycopg.rows import dict_row
 
     with impatient(server).connect() as connection:
-        _hurry(connection)
-        with connection.cursor(row_factory=dict_row) as cursor:
-            try:
+        try:
+            with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+                hurry(connection)
                 return cursor.execute(question.encode(), values or None).fetchone() or {}
-            except psycopg.OperationalError:
-                raise  # `connect` tells it
-            except psycopg.Error as error:
-                raise _refused(server, error) from error
+        except psycopg.OperationalError:
+            raise  # `connect` tells it
+        except psycopg.Error as error:
+            raise _refused(server, error) from error
+
+
+def hurry(connection: psycopg.Connection[Any]) -> None:
+    """Let this transaction give up soon. Only this one: behind a pooler the session is everybody's."""
+    connection.execute(f"set local statement_timeout = '{ANSWER_SECONDS}s'".encode())
 
 
 def try_write(server: Server) -> None:
@@ -67,9 +72,9 @@ def try_write(server: Server) -> None:
     import psycopg
 
     with impatient(server).connect() as connection:
-        _hurry(connection)
         try:
             with connection.transaction(force_rollback=True):
+                hurry(connection)
                 connection.execute("create temporary table day2_write_probe as select 1 as one")
         except psycopg.OperationalError:
             raise  # `connect` tells it
@@ -183,7 +188,3 @@ def _from(other: Node, found: dict[str, Any]) -> bool:
 
 def _same_address(other: Node, found: dict[str, Any]) -> bool:
     return (found["sender_host"], found["sender_port"]) == (other.server.host, other.server.port)
-
-
-def _hurry(connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"set statement_timeout = '{ANSWER_SECONDS}s'".encode())

@@ -13,7 +13,7 @@ from day2.errors import PlanRefused
 from day2.inventory.model import Database, Environment
 from day2.operations.database_backup.planning import dependents
 from day2.operations.dr_drill import readiness
-from day2.operations.dr_drill.readiness import Finding
+from day2.operations.dr_drill.finding import Finding
 from day2.operations.dr_drill.strategy import ACT_STEPS, Mode
 from day2.units import duration
 

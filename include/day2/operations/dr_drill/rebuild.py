@@ -21,7 +21,7 @@ from day2.operations.database_restore import destinations, order, preflight, sta
 from day2.operations.database_restore.order import Order
 from day2.operations.database_restore.staged import Target
 from day2.operations.dr_drill import gates
-from day2.operations.dr_drill.readiness import Finding
+from day2.operations.dr_drill.finding import Finding
 from day2.operations.dr_drill.strategy import Measures, Mode
 from day2.postgres import inspection
 from day2.postgres.server import Server
@@ -67,6 +67,9 @@ class Rebuild:
     def acting(self) -> Server:
         """The rebuilt database."""
         return self.endpoint
+
+    def home(self) -> None:
+        """Production was not touched, or is gone."""
 
     def readiness(self) -> list[Finding]:
         """The repository's points, the key, the room, and the recovery server."""
