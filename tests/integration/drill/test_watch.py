@@ -5,14 +5,18 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from day2.operations.dr_drill import samples
+from day2.ledger.probe import Sample
+from day2.operations.dr_drill import attempt, samples
+from day2.operations.dr_drill.pair import Node
 from lab import postgres as lab_postgres
 from lab.faults import Proxy
 from tests.integration.drill.making import Living
@@ -79,6 +83,24 @@ def test_a_failover_one_after_the_other_is_an_outage_and_no_split_brain(pair: Li
     before, after = (next(each for each in order if each.wrote) for order in (made.clients(), made.clients()[::-1]))
     assert (samples.timeline(before.server), samples.timeline(after.server)) == (1, 2)
     assert not samples.same_server(before.server, after.server)
+
+
+def test_two_servers_that_took_a_write_one_after_the_other_did_not_do_so_at_once(pair: Living) -> None:
+    """A beat may straddle a whole failover: the old primary accepted at its beginning, the new one at its end."""
+    together = threading.Barrier(2)
+
+    def ask(node: Node) -> Future[Sample]:
+        return pool.submit(attempt.write_directly, node.name, node.server, 1, together=together)
+
+    with ThreadPoolExecutor(2) as pool:
+        old = ask(pair.pair.primary)
+        open_transactions = "select count(*) from pg_stat_activity where state = 'idle in transaction'"
+        wait_for(lambda: pair.sql(pair.pair.primary, open_transactions) == 1, "the first write")
+        kill(pair)
+        promote(pair)
+        new = ask(pair.pair.standby)
+        answers = old.result(), new.result()
+    assert [each.wrote for each in answers] == [False, True], [each.said for each in answers]
 
 
 def test_a_probe_that_was_killed_goes_on_with_the_next_number(pair: Living, made: Book) -> None:
