@@ -64,18 +64,21 @@ def hurry(connection: psycopg.Connection[Any]) -> None:
     connection.execute(f"set local statement_timeout = '{ANSWER_SECONDS}s'".encode())
 
 
-def try_write(server: Server) -> None:
-    """A real write, rolled back: it needs no table of ours and leaves nothing.
+def try_write(server: Server, asking: str = "select true as written") -> dict[str, Any]:
+    """A real write, rolled back: it needs no table of ours and leaves nothing. Returns what it asked there.
 
     Raises Day2Error if it is not accepted. It says nothing about commits that wait for a standby.
     """
     import psycopg
+    from psycopg.rows import dict_row
 
     with impatient(server).connect() as connection:
         try:
-            with connection.transaction(force_rollback=True):
+            with connection.transaction(force_rollback=True), connection.cursor(row_factory=dict_row) as cursor:
                 hurry(connection)
-                connection.execute("create temporary table day2_write_probe as select 1 as one")
+                found = cursor.execute(asking.encode()).fetchone() or {}
+                cursor.execute("create temporary table day2_write_probe as select 1 as one")
+                return found
         except psycopg.OperationalError:
             raise  # `connect` tells it
         except psycopg.Error as error:
