@@ -35,7 +35,7 @@ def test_a_failed_check_is_a_gap() -> None:
     (gap,) = gaps(whole(fence_proven=False)).values()
     assert gap.name == "check:fence_proven"
     assert gap.target == "orders"
-    assert "observed False" in gap.text
+    assert "observed no" in gap.text
 
 
 def test_a_missed_objective_is_one_gap_and_not_also_a_failed_check() -> None:

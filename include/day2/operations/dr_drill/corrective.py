@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import Any
 
 from day2.ledger.store import Ledger
 from day2.operations.dr_drill import actions, card
 from day2.operations.dr_drill.actions import CLOSED, OPENED, Action, Gap, Severity
 from day2.operations.dr_drill.card import Card, Row, Step, TargetCard
+from day2.reports.page import word
 from day2.units import duration
 
 RANK = {"critical": 0, "warning": 1}
@@ -119,8 +119,8 @@ def _manual(step: Row) -> Gap:
 
 def _check(check: Row, targets: Iterable[str]) -> Gap:
     """A failed check belongs to the target it is a part of (`orders/public.items`)."""
-    seen: Any = f"could not be evaluated: {check['error']}" if check["error"] else f"observed {check['observed']}"
+    seen = f"could not be evaluated: {check['error']}" if check["error"] else f"observed {word(check['observed'])}"
     owner = next((each for each in targets if check["target"].startswith((each + "/", each + " "))), check["target"])
     severity: Severity = "critical" if check["severity"] == "critical" or check["error"] else "warning"
     name = SAME.get(check["id"], f"check:{check['id']}")
-    return Gap(owner, name, f"{check['name']}: expected {check['expected']}, {seen}", severity)
+    return Gap(owner, name, f"{check['name']}: expected {word(check['expected'])}, {seen}", severity)
