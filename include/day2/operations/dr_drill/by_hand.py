@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 
 from day2.operations.dr_drill import control
@@ -45,9 +46,10 @@ def _promoted(pair: Pair) -> list[str]:
     source = f'--source-server="$(postgres -D {folder} -C primary_conninfo) dbname=postgres"'
     return [
         f"on {new.shell.label}: {_psql(new)} -c 'checkpoint'",
-        f"on {old.shell.label}: cp -a {folder}/*.conf ~/  # pg_rewind copies the other one's over them",
+        f"on {old.shell.label}: mkdir -m 700 {folder}.conf && cp -a {folder}/*.conf {folder}.conf/  "
+        "# pg_rewind copies the other one's over them",
         f"on {old.shell.label}: pg_rewind --target-pgdata={folder} {source} --restore-target-wal --progress",
-        f"on {old.shell.label}: cp -a ~/*.conf {folder}/ && touch {folder}/standby.signal",
+        f"on {old.shell.label}: cp -a {folder}.conf/* {folder}/ && touch {folder}/standby.signal",
         _start(old),
         f"on {new.shell.label}: {_psql(new)} -c '{FOLLOWERS}'  # must say streaming",
     ]
@@ -127,4 +129,4 @@ def _psql(node: Node) -> str:
 
 
 def _folder(node: Node) -> str:
-    return node.data or '"$PGDATA"'
+    return shlex.quote(node.data) if node.data else '"$PGDATA"'

@@ -140,8 +140,8 @@ def start_by_hand(node: Node) -> str:
     """The command that a person types on the host to start it."""
     if node.unit:
         return shlex.join(_unit(node, "start"))
-    where, folder = " ".join(map(shlex.quote, _where(node))), node.data or "$PGDATA"
-    return " ".join(filter(None, ("pg_ctl start --wait", where, f'--log="{folder}/{START_LOG}"')))
+    folder = shlex.quote(node.data) if node.data else '"$PGDATA"'
+    return f"pg_ctl start --wait --pgdata={folder} --log={folder}/{START_LOG}"
 
 
 def stop_by_hand(node: Node, mode: Mode = "fast") -> str:
