@@ -78,10 +78,8 @@ def _nobody_writes(pair: Pair) -> list[str]:
         ),
         "the one with the higher TimeLineID, and of the same timeline the one with the higher checkpoint location, "
         "has the newest data: only that one may take writes",
-        *(
-            f"if that is {each.name}: {_start(each)}; if it has standby.signal, then {_promote(each)}"
-            for each in pair.nodes
-        ),
+        *(f"if that is {each.name}: {_start(each)}" for each in pair.nodes),
+        *(f"if that is {each.name}, and it has standby.signal: {_promote(each)}" for each in pair.nodes),
     ]
 
 
