@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from lab.postgres import Server
 from lab.processes import Processes, wait_until
 
 EDGE = "edge"
+LOGIN = "postgres"  # whoever has the key; commands run as the servers' user, whatever it is called here
 SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -60,7 +60,7 @@ class Host:
             "conn_type": "ssh",
             "host": LOOPBACK,
             "port": self.port,
-            "login": pwd.getpwuid(self.run_as.get("user", os.geteuid())).pw_name,
+            "login": LOGIN,
             "extra": {
                 "key_file": str(self.folder / "client.key"),
                 "host_key": (self.folder / f"{self.name}.key.pub").read_text(encoding="utf-8").strip(),
