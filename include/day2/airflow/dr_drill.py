@@ -376,9 +376,9 @@ def _strategy(
 
 
 def _failover(here: Environment, database: Database, policy: DrillPolicy, *, mode: Any) -> Strategy:
-    from day2.operations.dr_drill import route as routing
     from day2.operations.dr_drill.failover import Failover
     from day2.operations.dr_drill.pair import Node, Pair
+    from day2.operations.dr_drill.route import Tools
 
     backups, now = here.backup_policy(database), run.current()
     standby = database.standby
@@ -405,7 +405,7 @@ def _failover(here: Environment, database: Database, policy: DrillPolicy, *, mod
         max_age=backups.rpo,
         run=now.key,
         attested=_attested(now),
-        move=lambda to: routing.move(policy.route, pair, to, tools=_tools()),
+        tools=Tools(shell=connections.shell, aws=lambda connection: connections.aws(connection, "route53")),
     )
 
 
@@ -413,12 +413,6 @@ def _attested(now: run.Run) -> str:
     """Who says that the old primary was taken out of service by hand, and how; only in an emergency."""
     told = str(now.params.get("attested") or "").strip()
     return f"{now.trigger.user}: {told}" if told and now.params["mode"] == "live" else ""
-
-
-def _tools() -> Any:
-    from day2.operations.dr_drill.route import Tools
-
-    return Tools(shell=connections.shell, aws=lambda connection: connections.aws(connection, "route53"))
 
 
 def _rebuild(

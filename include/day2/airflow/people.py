@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-from airflow.sdk import BaseOperator, TriggerRule
+from airflow.sdk import BaseOperator, Param, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2.control import approval
@@ -66,12 +66,13 @@ class SignOff(HITLOperator):
     template_fields: Sequence[str] = ("subject", "body", "planned", "scorecard")
 
     def __init__(self, *, planned: Any, scorecard: Any, response_timeout: timedelta, **kwargs: Any) -> None:
+        kwargs.pop("params", None)  # the DAG's own form
         super().__init__(
             task_id="sign_off",
             subject="{{ dag.dag_id }}: sign the scorecard?",
             body="(made from the scorecard)",
             options=[SIGN, REFUSE],
-            params={"comment": ""},
+            params={"comment": Param("", type="string", title="Comment")},
             response_timeout=response_timeout,
             trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
             **kwargs,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,10 +15,12 @@ from day2.operations.dr_drill import (
     promote,
     readiness,
     rejoin,
+    route,
     switch_back,
 )
 from day2.operations.dr_drill.finding import Finding
 from day2.operations.dr_drill.pair import Node, Pair, going_back_is_free
+from day2.operations.dr_drill.route import Tools
 from day2.operations.dr_drill.strategy import Measures, Mode
 from day2.postgres.server import Server
 from day2.repository.store import Store
@@ -29,7 +30,7 @@ STEP_SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class Failover:
-    """A pair, its policy, and how clients are moved. `max_age` is the recovery point objective of its backups.
+    """A pair, its policy, and the tools that move clients. `max_age` is the recovery point objective of its backups.
 
     `attested` is who says that the old primary was taken out of service by hand, for a host that does not answer.
     """
@@ -40,7 +41,7 @@ class Failover:
     store: Store
     max_age: timedelta
     run: str
-    move: Callable[[Node], Measures]
+    tools: Tools
     attested: str = ""
 
     @property
@@ -70,7 +71,8 @@ class Failover:
             max_age=self.max_age,
             max_test_age=self.policy.max_restore_test_age,
         )
-        return [*readiness.check(self.pair, self.policy), *kept]
+        way = route.findings(self.policy.route, self.pair, tools=self.tools)
+        return [*readiness.check(self.pair, self.policy), *way, *kept]
 
     def planned(self) -> Measures:
         """Nothing: the servers' configuration says all of it."""
@@ -102,7 +104,7 @@ class Failover:
 
     def route(self) -> Measures:
         """Clients go to the standby's server."""
-        return self.move(self.pair.standby)
+        return self._move(self.pair.standby)
 
     def rejoin(self) -> Measures:
         """The old primary follows the new one."""
@@ -110,7 +112,7 @@ class Failover:
 
     def switch_back(self) -> Measures:
         """Planned, without loss: back to the primary of normal times."""
-        return switch_back.switch_back(self.pair, seconds=STEP_SECONDS, route=self.move)
+        return switch_back.switch_back(self.pair, seconds=STEP_SECONDS, route=self._move)
 
     def settle(self) -> Measures:
         """Before the promotion the old primary takes writes again; after it, back only where the policy says so.
@@ -128,3 +130,6 @@ class Failover:
     def clear_up(self) -> Measures:
         """Remove what the drill made, and look again."""
         return clear_up.clear_up(self.pair, self.run, keep_evidence=self.mode != "drill")
+
+    def _move(self, to: Node) -> Measures:
+        return route.move(self.policy.route, self.pair, to, tools=self.tools)
