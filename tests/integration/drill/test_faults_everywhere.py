@@ -21,6 +21,8 @@ LEAVES: dict[str, State] = {
     "switch_back": "normal",
     "clear_up": "normal",
 }
+# The steps that run commands on a host which change something.
+CHANGE = ("fence", "rejoin", "switch_back")
 SAFE = ("normal", "alone", "fenced", "promoted", "failed_over", "no_primary", "down")
 
 
@@ -44,7 +46,7 @@ def test_a_drill_that_ends_after_any_step_is_in_the_state_it_says_and_goes_on_la
     assert len(seen.acknowledged) > 10
 
 
-@pytest.mark.parametrize("step", STEPS[:-1])
+@pytest.mark.parametrize("step", CHANGE)
 def test_a_host_that_stops_answering_at_any_command_of_a_step(pair: Living, step: str) -> None:
     with watching(pair) as seen:
         reach(pair, step)
@@ -62,7 +64,7 @@ def test_a_host_that_stops_answering_at_any_command_of_a_step(pair: Living, step
     assert lost(pair, seen, pair.pair.primary) == set()
 
 
-@pytest.mark.parametrize("step", STEPS[:-1])
+@pytest.mark.parametrize("step", CHANGE)
 def test_a_worker_that_is_killed_during_any_command_of_a_step(pair: Living, step: str) -> None:
     with watching(pair) as seen:
         reach(pair, step)

@@ -68,7 +68,8 @@ def follow(pair: Pair, node: Node, *, seconds: float) -> dict[str, Any]:
     begun, parts = time.monotonic(), dict[str, float]()
     other = pair.other(node)
     reclone.finish(node)
-    me, source_seen = observe.observe(node, other), observe.observe(other, node)
+    seen = telling.steady(pair)
+    me, source_seen = seen if node is pair.primary else seen[::-1]
     if _follows(me, source_seen) or _follows(source_seen, me):
         log.info("%s: %s and %s are whole already", pair.name, node.name, other.name)
         return {"already": True, "means": None, "evidence": evidence.read(node)}

@@ -47,7 +47,7 @@ def switch_back(pair: Pair, *, seconds: float, route: Route) -> dict[str, Any]:
     """Let the primary of normal times take the writes again. `route` moves clients to it. Returns the measures."""
     with telling.stated(pair):
         way = Way(pair, pair.standby, pair.primary, seconds, {})
-        seen = observe.look(pair)
+        seen = telling.steady(pair)
         now = state(*seen)
         if now == "normal" and seen[1].follows:
             log.info("%s: %s takes the writes already", pair.name, pair.primary.name)

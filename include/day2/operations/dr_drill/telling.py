@@ -8,7 +8,23 @@ from contextlib import contextmanager
 
 from day2.errors import Day2Error, StepFailed
 from day2.operations.dr_drill import by_hand, observe
-from day2.operations.dr_drill.pair import Pair, state
+from day2.operations.dr_drill.pair import Pair, Seen, state
+
+# `observe.described` says it of both servers.
+TOLD = ": state "
+STARTING_SECONDS = 60.0
+
+
+def steady(pair: Pair) -> tuple[Seen, Seen]:
+    """Both servers, when none is starting up: an attempt that died may have told one to start."""
+    last: list[tuple[Seen, Seen]] = []
+
+    def none_starts() -> bool:
+        last[:] = [observe.look(pair)]
+        return "starting" not in (each.role for each in last[0])
+
+    observe.until(none_starts, seconds=STARTING_SECONDS, every=0.2)
+    return last[0]
 
 
 def failed(pair: Pair, happened: str, *, target: str, runbook: str) -> StepFailed:
@@ -18,7 +34,7 @@ def failed(pair: Pair, happened: str, *, target: str, runbook: str) -> StepFaile
         happened,
         target=target,
         left=observe.described(*seen),
-        next_step="; ".join(by_hand.commands(pair, state(*seen))),
+        next_step=_next(pair, seen),
         runbook=runbook,
     )
 
@@ -29,17 +45,23 @@ def stated(pair: Pair) -> Iterator[None]:
     try:
         yield
     except Day2Error as error:
+        if TOLD in error.left:
+            raise
         seen = observe.look(pair)
         now = observe.described(*seen)
-        if now in error.left:
-            raise
         raise type(error)(
             error.happened,
             target=error.target or pair.name,
             left="; ".join(filter(None, (now, error.left))),
-            next_step="; ".join(filter(None, (error.next_step, *by_hand.commands(pair, state(*seen))))),
+            next_step="; ".join(filter(None, (error.next_step, _next(pair, seen)))),
             runbook=error.runbook,
         ) from error
+
+
+def _next(pair: Pair, seen: tuple[Seen, Seen]) -> str:
+    """Every step looks first and goes on from there, so running it again is always an answer."""
+    commands = "; ".join(by_hand.commands(pair, state(*seen)))
+    return f"run this step again, or finish by hand: {commands}" if commands else "run this step again"
 
 
 @contextmanager
