@@ -91,7 +91,7 @@ def probing(living: Living, made: Book, *, conninfo: str = "", every: float = 0.
         try:
             with Ledger.connect(conninfo or made.conninfo) as ledger:
                 endpoint = more.pop("endpoint", living.pair.endpoint)
-                watched = Watched(TARGET, endpoint, RUN, servers(living))
+                watched = Watched(TARGET, endpoint, RUN, more.pop("servers", servers(living)))
                 result.measures = watch(watched, Sink(ledger, RUN, TARGET), every=every, **more)
         except Exception as error:  # noqa: BLE001 - the test looks at it
             result.error = error

@@ -15,7 +15,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -78,30 +77,56 @@ def watch(watched: Watched, sink: Sink, *, every: float = 0.2, seconds: float = 
 def _beats(watched: Watched, number: int, stop: threading.Event, *, every: float) -> Iterator[list[Sample]]:
     """Beat after beat in a steady rhythm; one that took longer than the rhythm is followed at once."""
     pool = ThreadPoolExecutor(THREADS, thread_name_prefix="probe")
+    directly = _Directly(watched.servers, pool)
     due = time.monotonic()
     try:
         while not stop.wait(max(0.0, due - time.monotonic())):
-            made = _beat(watched, number, pool)
-            yield made
-            number = max(each.n for each in made) + 1
+            directly.ask(number)
+            mine = _as_a_client(watched, number, pool)
+            yield [mine, *directly.answers()]
+            number = max(mine.n, number) + 1
             due = max(due + every, time.monotonic())
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _beat(watched: Watched, number: int, pool: ThreadPoolExecutor) -> list[Sample]:
+def _as_a_client(watched: Watched, number: int, pool: ThreadPoolExecutor) -> Sample:
+    """Write through the endpoint. A client that gave up does not learn of a late success: it counts as refused."""
     sent = datetime.now(UTC)
-    together = threading.Barrier(max(len(watched.servers), 1))
-    tries: dict[str, Future[Sample]] = {ENDPOINT: pool.submit(attempt.write, watched.endpoint, watched.run, number)}
-    for name, server in watched.servers.items():
-        tries[name] = pool.submit(attempt.write_directly, name, server, number, together=together)
-    wait_for(tries.values(), attempt.PATIENCE)
-    # A client that has given up does not learn of a late success, so it counts as refused.
-    late = f"no answer within {attempt.PATIENCE:.0f} s"
-    return [
-        each.result() if each.done() else Sample(number, via, sent, datetime.now(UTC), wrote=False, said=late)
-        for via, each in tries.items()
-    ]
+    asked = pool.submit(attempt.write, watched.endpoint, watched.run, number)
+    try:
+        return asked.result(attempt.PATIENCE)
+    except TimeoutError:
+        said = f"no answer within {attempt.PATIENCE:.0f} s"
+        return Sample(number, ENDPOINT, sent, datetime.now(UTC), wrote=False, said=said)
+
+
+class _Directly:
+    """Every server asked at its own address, all at the same time; the next round begins when the last is over.
+
+    A server whose network is gone takes seconds to give up on. Clients' beats do not wait for that.
+    """
+
+    def __init__(self, servers: Mapping[str, Server], pool: ThreadPoolExecutor) -> None:
+        self._servers, self._pool = servers, pool
+        self._round: list[Future[Sample]] = []
+
+    def ask(self, number: int) -> None:
+        """Begin a round, unless one is under way."""
+        if self._round or not self._servers:
+            return
+        together = threading.Barrier(len(self._servers))
+        self._round = [
+            self._pool.submit(attempt.write_directly, name, server, number, together=together)
+            for name, server in self._servers.items()
+        ]
+
+    def answers(self) -> list[Sample]:
+        """The round that is over; nothing while one is under way."""
+        if not all(each.done() for each in self._round):
+            return []
+        ended, self._round = self._round, []
+        return [each.result() for each in ended]
 
 
 class _Telling:
@@ -128,7 +153,10 @@ class _Telling:
         self._warn_of_two(beat)
 
     def _warn_of_two(self, beat: list[Sample]) -> None:
-        taking = [each.via for each in beat if each.via != ENDPOINT and each.wrote]
+        answered = [each for each in beat if each.via != ENDPOINT]
+        if not answered:
+            return
+        taking = [each.via for each in answered if each.wrote]
         if len(taking) > 1 and not self._split:
             log.critical(
                 "%s: SPLIT BRAIN: %s take writes at once; stop one of them now", self._name, " and ".join(taking)
