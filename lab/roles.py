@@ -87,7 +87,7 @@ def grant_drills(connection: psycopg.Connection[Any]) -> None:
 
 def grant_reading(connection: psycopg.Connection[Any]) -> None:
     """Let the drill's probe write marker rows to a schema of its own and look at the orders."""
-    connection.execute("GRANT CONNECT, CREATE ON DATABASE orders TO day2_drill")
+    connection.execute("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE orders TO day2_drill")
     connection.execute("GRANT USAGE ON SCHEMA shop TO day2_drill")
     connection.execute("GRANT SELECT ON shop.orders, shop.order_items TO day2_drill")
 
