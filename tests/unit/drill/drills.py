@@ -195,7 +195,7 @@ def whole(number: int = 1, *, at: datetime = T0, seq: int = 0, lost: int = 0, **
     drill.wait(61).step("rejoin", 3.4, means="rewind", streams=True, state=BACK, safe_to_abort=False)
     drill.wait(1.6).step("switch_back", 2.9, outage_seconds=0.61, redundant=True, state=NORMAL, safe_to_abort=True)
     drill.wait(1.5).step("clear_up", 0.7, leftovers=[], state=NORMAL, safe_to_abort=True)
-    gap = {"begun": timestamp(fenced), "ended": timestamp(first), "seconds": (first - fenced).total_seconds()}
+    gap = {"from": timestamp(fenced), "to": timestamp(first), "seconds": (first - fenced).total_seconds()}
     seen = {"beats": 431, "acknowledged": 372, "refused": 59, "split_brain": 0, "longest_gap_seconds": gap["seconds"]}
     drill.step("watch", 0.1, **seen, longest_gap=gap, digest=hashlib.sha256(b"samples").hexdigest())
     return drill.wait(8).checks(**wrong).wait(5)

@@ -169,7 +169,7 @@ def _outages(target: TargetCard) -> Iterator[tuple[float, float]]:
     longest = target.measured(WATCH, "longest_gap")
     seen = target.measured(WATCH, "outages") or ([longest] if longest else [])
     for each in seen:
-        begun, ended = moment(each["begun"]), moment(each["ended"])
+        begun, ended = moment(each["from"]), moment(each["to"])
         if begun and ended and _since(target, ended) > 0:
             yield _since(target, begun), _since(target, ended)
     if seen:
