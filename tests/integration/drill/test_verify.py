@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -155,6 +155,23 @@ def test_the_rto_is_what_its_parts_add_up_to(pair: Living, made: Book, ledger: L
         <= {"declare", "fence", "promote", "between the steps", "until a client's write succeeded"}
     )
     assert told["orchestration_seconds"] >= 1.0, "the second between fence and promote was nobody's work"
+
+
+def test_without_markers_the_loss_is_told_from_the_last_replayed_commit_or_the_recovery_point(
+    pair: Living, made: Book, ledger: Ledger
+) -> None:
+    """An emergency: the probe begins when the primary is gone already."""
+    declared = fail_over(pair, ledger, after=0)
+    with step(ledger, "replay") as measures:
+        measures["last_commit"] = (declared - timedelta(seconds=2.5)).isoformat()
+    with probing(pair, made):
+        told = verify.verify(ledger, question(pair))
+        with step(ledger, "promote") as measures:
+            measures["snapshot_at"] = (declared - timedelta(hours=1)).isoformat()
+        rebuilt = verify.verify(ledger, question(pair, policy=POLICY.model_copy(update={"strategy": "rebuild"})))
+    assert (told["rpo_method"], told["rpo_seconds"], told["lost"]) == ("last replayed commit", 2.5, None)
+    assert (rebuilt["rpo_method"], rebuilt["rpo_seconds"], rebuilt["lost"]) == ("recovery point", 3600.0, None)
+    assert told["previous_timeline"] is None
 
 
 def test_a_probe_that_was_killed_is_said_to_be_not_running(

@@ -205,6 +205,17 @@ def test_a_commit_that_waits_for_a_standby_is_given_up_and_is_no_acknowledgement
     assert max((each.answered_at - each.sent_at).total_seconds() for each in refused) < 3.5
 
 
+def test_a_commit_that_somebody_cancelled_while_it_waited_is_no_acknowledgement(pair: Living, made: Book) -> None:
+    """The server answers with success, and warns that the standby may not have it."""
+    synchronous(pair)
+    cancel = "select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'"
+    with probing(pair, made):
+        pair.ctl(pair.pair.standby, "stop", "--mode=fast", "--silent")
+        wait_for(lambda: pair.sql(pair.pair.primary, cancel), "a session to cancel")
+        wait_for(lambda: not made.clients()[-1].wrote, "a refusal")
+    assert {each.said for each in made.clients() if each.said.startswith("committed, but: canceling wait")}
+
+
 def test_a_server_that_refuses_writes_to_the_role_is_told_in_its_own_words(pair: Living, made: Book) -> None:
     with probing(pair, made) as probe:
         pair.sql(pair.pair.primary, "revoke insert on day2_drill.marker from day2_drill")

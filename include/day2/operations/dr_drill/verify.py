@@ -73,6 +73,11 @@ class Story:
         value = self.measured.get(step, {}).get(name)
         return datetime.fromisoformat(value) if value else None
 
+    def clock(self, step: str) -> str:
+        """The host on which a step last ran: its clock is the one that its times were read from."""
+        told = [entry.body for entry in self.entries if entry.kind == "intent" and entry.body["step"] == step]
+        return next((each["host"] for each in reversed(told) if each["target"] == self.question.target), "unknown")
+
 
 def verify(ledger: Ledger, question: Question) -> dict[str, Any]:
     """Wait until the probe has written and read through the endpoint; measure RTO and RPO; look at the data.
@@ -91,7 +96,7 @@ def verify(ledger: Ledger, question: Question) -> dict[str, Any]:
         raise _failed(question, "writes were acknowledged, but their markers are not in the database", _LOOK)
     told = {
         "first_write_at": first.answered_at.isoformat(),
-        "first_write_clock": "the probe's",
+        "clocks": {"declared": story.clock("declare"), "first_write": story.clock("watch")},
         "server": by,
         "timeline": samples.timeline(by),
         "previous_timeline": _previous(story.seen, first),
