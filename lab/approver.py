@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from lab.client import Client
 from lab.say import say
 
+# An answer that comes before the scheduler has heard from its executor that the asking process ended fails
+# the task: "finished with state success, but the task instance's state attribute is queued" (Airflow 3.3.2).
+# A scheduler under load may take a few seconds to hear.
+READ_SECONDS = 6
 LINES = 12
 WIDTH = 140
 
@@ -31,6 +36,7 @@ class Approver:
             "and operator made it",
             style="bold yellow",
         )
+        time.sleep(READ_SECONDS)
         form = {name: each["value"] or "a demonstration" for name, each in asked["params"].items()}
         self._client.respond(task, option, form)
 

@@ -33,8 +33,7 @@ def start(suite: Suite, **conf: Any) -> str:
 def answer(suite: Suite, run_id: str, task: str, option: str, **form: Any) -> None:
     suite.wait(lambda: state(suite, run_id, task) in ("awaiting_input", "failed", "skipped"), f"{task} to ask")
     assert state(suite, run_id, task) == "awaiting_input", f"{task} does not ask"
-    path = f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/{task}/-1/hitlDetails"
-    suite.approver.patch(path, {"chosen_options": [option], "params_input": form})
+    suite.approver.approve(DAG, run_id, option, task=task, **form)
 
 
 def state(suite: Suite, run_id: str, task: str) -> str | None:
@@ -130,8 +129,7 @@ def test_no_secret_of_a_drill_is_in_its_record(suite: Suite, drill: Finished) ->
 def test_nobody_signs_their_own_drill(suite: Suite, proven: None) -> None:
     run_id = start(suite, targets=["billing"])
     suite.wait(lambda: state(suite, run_id, "sign_off") == "awaiting_input", "the sign-off to ask")
-    path = f"/dags/{DAG}/dagRuns/{run_id}/taskInstances/sign_off/-1/hitlDetails"
-    suite.operator.patch(path, {"chosen_options": ["Sign"], "params_input": {"comment": ""}})
+    suite.operator.approve(DAG, run_id, "Sign", task="sign_off", comment="")
     finished = suite.finish(DAG, run_id)
     assert finished.record["verdict"] != "PASSED"
     assert finished.state_of("sign_off") == "failed"
