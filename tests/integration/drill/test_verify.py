@@ -17,7 +17,7 @@ import pytest
 from day2.errors import StepFailed, Unavailable
 from day2.inventory.model import DrillPolicy, HealthCheck, Service
 from day2.ledger import Act, Ledger, attempt
-from day2.operations.dr_drill import verify
+from day2.operations.dr_drill import story, verify
 from day2.operations.dr_drill.verify import NotVerified, Question
 from lab import postgres as lab_postgres
 from tests.integration.drill.making import Living
@@ -177,7 +177,7 @@ def test_without_markers_the_loss_is_told_from_the_last_replayed_commit_or_the_r
 def test_a_probe_that_was_killed_is_said_to_be_not_running(
     pair: Living, made: Book, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verify, "STALE_SECONDS", 2.0)
+    monkeypatch.setattr(story, "STALE_SECONDS", 2.0)
     with probing(pair, made):
         beats(made)
     fail_over(pair, ledger)

@@ -111,6 +111,12 @@ def test_the_rto_ends_with_the_first_write_that_the_new_server_took_and_that_is_
     assert found == seen[4], "4 was acknowledged, and is not there"
 
 
+def test_a_promoted_server_that_was_started_again_is_still_the_one_that_took_over():
+    again = NEW.replace("05:10:00", "06:10:00")
+    seen = [beat(2, server=NEW), beat(3, wrote=False), beat(4, server=again)]
+    assert measures.first_write(seen, declared_at=at(1), by=again, recovered={2, 4}) == seen[0]
+
+
 def test_writes_that_the_old_server_still_took_after_the_declaration_end_no_rto():
     assert measures.first_write([beat(2), beat(3)], declared_at=at(1), by=NEW, recovered={2, 3}) is None
 

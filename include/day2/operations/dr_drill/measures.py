@@ -46,9 +46,14 @@ class Rpo:
 
 
 def first_write(seen: Iterable[Sample], *, declared_at: datetime, by: str, recovered: Collection[int]) -> Sample | None:
-    """The first write after the declaration that the new server acknowledged and that is really there."""
+    """The first write after the declaration that the new server acknowledged and that is really there.
+
+    The new timeline tells it: started again meanwhile, the server is still the one that took over.
+    """
+    timeline = samples.timeline(by)
     for each in samples.clients(seen):
-        if each.wrote and each.sent_at >= declared_at and samples.same_server(each.server, by) and each.n in recovered:
+        new = each.wrote and each.sent_at >= declared_at and samples.timeline(each.server) == timeline
+        if new and each.n in recovered:
             return each
     return None
 

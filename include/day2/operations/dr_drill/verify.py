@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from day2.errors import PlanRefused, StepFailed, Unavailable
-from day2.inventory.model import DrillPolicy, Service
-from day2.ledger import Ledger, evidence, probe
+from day2.errors import StepFailed
+from day2.ledger import Ledger
 from day2.ledger.probe import Sample
 from day2.operations.dr_drill import attempt, health, measures, samples
 from day2.operations.dr_drill.measures import Rpo
+from day2.operations.dr_drill.story import LOOK, Question, Story, failed, wait
 from day2.operations.dr_drill.strategy import FORWARD
-from day2.postgres.server import Server
 from day2.units import duration
 
+__all__ = ["NotVerified", "Question", "after_failback", "verify"]
 log = logging.getLogger("day2")
-STALE_SECONDS = 10.0
-EVERY_SECONDS = 0.3
 MARKERS = "select n from day2_drill.marker where run = %s"
 
 
@@ -29,54 +25,6 @@ class NotVerified(StepFailed):
     """The recovered service is not as it must be. `measures` is what was measured nevertheless."""
 
     measures: dict[str, Any]
-
-
-def no_connections(connection: str) -> Server:
-    """Where there is no Airflow, a connection id leads nowhere."""
-    raise PlanRefused(f"the connection {connection!r} cannot be looked up here")
-
-
-@dataclass(frozen=True)
-class Question:
-    """What must be in service: `expected` behind `endpoint`, with the services that stand on it."""
-
-    run: str
-    target: str
-    endpoint: Server
-    expected: Server
-    policy: DrillPolicy
-    services: Sequence[Service] = ()
-    connect: Callable[[str], Server] = no_connections
-
-
-@dataclass
-class Story:
-    """What the ledger holds of this run so far: the steps' measures and the probe's samples, read as they come."""
-
-    ledger: Ledger
-    question: Question
-
-    def __post_init__(self) -> None:
-        self.entries = list(self.ledger.entries(run=self.question.run))
-        self.measured = evidence.gather(self.entries).measures.get(self.question.target, {})
-        self.seen: list[Sample] = []
-
-    def more(self) -> bool:
-        """Read the samples that came since the last time. Returns whether there were any."""
-        after = self.seen[-1].n if self.seen else 0
-        found = probe.read(self.ledger, self.question.run, self.question.target, after=after)
-        self.seen += found
-        return bool(found)
-
-    def moment(self, step: str, name: str) -> datetime | None:
-        """A time that a step measured."""
-        value = self.measured.get(step, {}).get(name)
-        return datetime.fromisoformat(value) if value else None
-
-    def clock(self, step: str) -> str:
-        """The host on which a step last ran: its clock is the one that its times were read from."""
-        told = [entry.body for entry in self.entries if entry.kind == "intent" and entry.body["step"] == step]
-        return next((each["host"] for each in reversed(told) if each["target"] == self.question.target), "unknown")
 
 
 def verify(ledger: Ledger, question: Question) -> dict[str, Any]:
@@ -88,12 +36,12 @@ def verify(ledger: Ledger, question: Question) -> dict[str, Any]:
     story = Story(ledger, question)
     declared_at = story.moment("declare", "declared_at")
     if declared_at is None:
-        raise _failed(question, "the ledger does not say when this drill was declared", "run the step `declare` first")
-    by, writes = _wait(story, since=declared_at)
+        raise failed(question, "the ledger does not say when this drill was declared", "run the step `declare` first")
+    by, writes = wait(story, since=declared_at)
     recovered = _markers(question)
     first = measures.first_write(story.seen, declared_at=declared_at, by=by, recovered=recovered)
     if first is None:
-        raise _failed(question, "writes were acknowledged, but their markers are not in the database", _LOOK)
+        raise failed(question, "writes were acknowledged, but their markers are not in the database", LOOK)
     told = {
         "first_write_at": first.answered_at.isoformat(),
         "clocks": {"declared": story.clock("declare"), "first_write": story.clock("watch")},
@@ -118,7 +66,7 @@ def after_failback(ledger: Ledger, question: Question) -> dict[str, Any]:
     Raises Unavailable, StepFailed.
     """
     story = Story(ledger, question)
-    by, writes = _wait(story, since=None)
+    by, writes = wait(story, since=None)
     recovered = _markers(question)
     since = story.moment("verify", "first_write_at")
     known = samples.acknowledged(story.seen)
@@ -133,43 +81,6 @@ def after_failback(ledger: Ledger, question: Question) -> dict[str, Any]:
         "acknowledged_before_failback": len(asked),
         "lost_by_failback": len(missing),
     }
-
-
-def _wait(story: Story, *, since: datetime | None) -> tuple[str, int]:
-    """Until the probe's newest writes in a row were accepted by the expected server and read back."""
-    question = story.question
-    needed, seconds = question.policy.verify_writes, question.policy.verify_timeout.total_seconds()
-    deadline = heard = time.monotonic()
-    deadline += seconds
-    log.info("%s: waiting for %d writes in a row from outside", question.target, needed)
-    while True:
-        # Asked each time: a server that was started again is another one.
-        by = attempt.who(question.expected)
-        heard = time.monotonic() if story.more() else heard
-        row = in_a_row(story.seen, by=by, since=since)
-        if row >= needed:
-            return by, row
-        if time.monotonic() - heard > STALE_SECONDS:
-            raise _stale(question, story.seen)
-        if time.monotonic() > deadline:
-            why = f"{row} of {needed} writes in a row reached {by} within {duration(seconds)}; {_last(story.seen)}"
-            raise _failed(question, why, _LOOK)
-        time.sleep(EVERY_SECONDS)
-
-
-def in_a_row(seen: Sequence[Sample], *, by: str, since: datetime | None) -> int:
-    """How many of the newest writes, without one between that failed, this server accepted, and were read back."""
-    tries = [each for each in samples.clients(seen) if since is None or each.sent_at >= since]
-    read_back = {each.n for each in samples.verified(tries)}
-    # The newest one cannot have been read yet.
-    if tries and tries[-1].wrote and tries[-1].n not in read_back:
-        tries.pop()
-    count = 0
-    for each in reversed(tries):
-        if not (each.n in read_back and samples.same_server(each.server, by)):
-            break
-        count += 1
-    return count
 
 
 def _loss(story: Story, declared_at: datetime, first: Sample, recovered: set[int]) -> dict[str, Any]:
@@ -200,7 +111,7 @@ def _markers(question: Question) -> set[int]:
         try:
             return {n for (n,) in connection.execute(MARKERS, (question.run,)).fetchall()}
         except psycopg.Error as error:
-            raise _failed(question, f"the markers cannot be read: {attempt.words(error)}", _LOOK) from error
+            raise failed(question, f"the markers cannot be read: {attempt.words(error)}", LOOK) from error
 
 
 def _assertions(question: Question) -> list[dict[str, Any]]:
@@ -253,34 +164,3 @@ def _log(target: str, told: dict[str, Any]) -> None:
         target, duration(told["rto_seconds"]), duration(told["rto_without_orchestration"]), lost,
         told["rpo_seconds"], told["rpo_method"],
     )  # fmt: skip
-
-
-def _last(seen: Sequence[Sample]) -> str:
-    tries = samples.clients(seen)
-    if not tries:
-        return "the probe has not reported at all"
-    last = tries[-1]
-    return f"the probe's last write {f'went to {last.server}' if last.wrote else f'was refused: {last.said}'}"
-
-
-_LOOK = "look at the log of `watch`, at the endpoint and at the server it should lead to; then run this step again"
-
-
-def _failed(question: Question, why: str, next_step: str) -> StepFailed:
-    return StepFailed(
-        f"not verified from outside: {why}",
-        target=question.target,
-        left="this step changes nothing; the servers are as the promotion left them",
-        next_step=next_step,
-        runbook="Verification fails after the promotion",
-    )
-
-
-def _stale(question: Question, seen: Sequence[Sample]) -> Unavailable:
-    return Unavailable(
-        f"the outside probe is not running: no sample for {STALE_SECONDS:.0f} s; {_last(seen)}",
-        target=question.target,
-        left="this step changes nothing; the servers are as the promotion left them",
-        next_step="start the task `watch` again (clear it): it goes on with the next number; then run this step again",
-        runbook="The outside probe does not run",
-    )
