@@ -206,6 +206,17 @@ def test_the_old_primary_stays_down_when_a_promoted_standby_is_stopped(pair: Liv
     assert observe.now(pair.pair) == "down"
 
 
+def test_the_old_primary_stays_down_when_a_promotion_was_interrupted(pair: Living) -> None:
+    """The control file still says that it is a standby; its next start would be that of a primary."""
+    fence.fence(pair.pair, mode="fast", crashed_ok=False)
+    control.stop(pair.pair.standby)
+    (pair.home(pair.pair.standby) / "data" / "standby.signal").unlink()
+    assert control.control_file(pair.pair.standby).state == "shut down in recovery"
+    with pytest.raises(StepFailed, match="standby.signal is gone"):
+        fence.unfence(pair.pair)
+    assert observe.now(pair.pair) == "down"
+
+
 def test_the_old_primary_stays_down_while_nobody_can_ask_the_standby(pair: Living) -> None:
     fence.fence(pair.pair, mode="fast", crashed_ok=False)
     cut = replace(pair.pair, standby=replace(pair.pair.standby, shell=Gone()))

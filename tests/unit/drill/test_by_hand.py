@@ -75,3 +75,10 @@ def test_every_command_on_a_host_can_be_pasted(data: str | None) -> None:
     assert len(commands) > 20
     for each in commands:
         assert subprocess.run(("sh", "-n", "-c", each), check=False).returncode == 0, each
+
+
+def test_the_standby_is_stopped_and_looked_at_before_the_old_primary_starts_again() -> None:
+    """A promotion that timed out may still be under way."""
+    lines = [each for each in by_hand.commands(pair(), "fenced") if each.startswith("to go back: ")]
+    assert ["pg_ctl stop" in lines[0], "standby.signal" in lines[1], "pg_ctl start" in lines[2]] == [True, True, True]
+    assert "on h-orders:" in lines[2]

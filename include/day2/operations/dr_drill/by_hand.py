@@ -31,8 +31,14 @@ def commands(pair: Pair, now: State) -> list[str]:
 
 
 def _fenced(pair: Pair) -> list[str]:
+    standby = pair.standby
+    signal = f"ls {_folder(standby)}/{control.SIGNAL}"
     return [
+        # A promotion may be under way that nobody sees yet.
+        f"to go back: on {standby.shell.label}: {control.stop_by_hand(standby)}",
+        f"to go back: on {standby.shell.label}: {signal}  # must be there: else it began to take over",
         f"to go back: {_start(pair.primary)}",
+        f"to go back: {_start(standby)}",
         f"to go on: {_is_stopped(pair.primary)}",
         f"to go on: {_promote(pair.standby)}",
         *(f"to go on: {each}" for each in _promoted(pair)),
@@ -49,7 +55,7 @@ def _promoted(pair: Pair) -> list[str]:
         f"on {old.shell.label}: mkdir -m 700 {folder}.conf && cp -a {folder}/*.conf {folder}.conf/  "
         "# pg_rewind copies the other one's over them",
         f"on {old.shell.label}: pg_rewind --target-pgdata={folder} {source} --restore-target-wal --progress",
-        f"on {old.shell.label}: cp -a {folder}.conf/* {folder}/ && touch {folder}/standby.signal",
+        f"on {old.shell.label}: cp -a {folder}.conf/* {folder}/ && touch {folder}/{control.SIGNAL}",
         _start(old),
         f"on {new.shell.label}: {_psql(new)} -c '{FOLLOWERS}'  # must say streaming",
     ]
@@ -63,7 +69,7 @@ def _failed_over(pair: Pair) -> list[str]:
         f"to go back: on {new.shell.label}: pg_controldata {_folder(new)} | grep 'Latest checkpoint location'",
         f"to go back: on {old.shell.label}: {_psql(old)} -c 'select pg_last_wal_replay_lsn()'  # must be beyond it",
         f"to go back: {_promote(old)}",
-        f"to go back: on {new.shell.label}: touch {_folder(new)}/standby.signal",
+        f"to go back: on {new.shell.label}: touch {_folder(new)}/{control.SIGNAL}",
         f"to go back: {_start(new)}",
         f"to stay: nothing; {new.name} takes writes and {old.name} follows it",
     ]
@@ -73,13 +79,14 @@ def _nobody_writes(pair: Pair) -> list[str]:
     """Which one was the last to take writes is what the control files say, never what we remember."""
     return [
         *(
-            f"on {each.shell.label}: pg_controldata {_folder(each)}; ls {_folder(each)}/standby.signal"
+            f"on {each.shell.label}: pg_controldata {_folder(each)}; ls {_folder(each)}/{control.SIGNAL}"
             for each in pair.nodes
         ),
         "the one with the higher TimeLineID, and of the same timeline the one with the higher checkpoint location, "
         "has the newest data: only that one may take writes",
+        f"the other one may only be started with {control.SIGNAL} in its data directory",
         *(f"if that is {each.name}: {_start(each)}" for each in pair.nodes),
-        *(f"if that is {each.name}, and it has standby.signal: {_promote(each)}" for each in pair.nodes),
+        *(f"if that is {each.name}, and it has {control.SIGNAL}: {_promote(each)}" for each in pair.nodes),
     ]
 
 

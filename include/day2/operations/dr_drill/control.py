@@ -19,6 +19,7 @@ from day2.operations.dr_drill.pair import Node
 log = logging.getLogger("day2")
 Mode = Literal["fast", "immediate"]
 START_LOG = "day2-start.log"
+SIGNAL = "standby.signal"
 # pg_ctl status: https://www.postgresql.org/docs/current/app-pg-ctl.html
 RUNS, STOPPED = 0, 3
 SECONDS = 60.0
@@ -40,11 +41,6 @@ class ControlFile:
     checkpoint: int
     timeline: int
     system: str
-
-    @property
-    def never_promoted(self) -> bool:
-        """Whether it was a standby to the end, and ended in good order."""
-        return self.state == "shut down in recovery"
 
 
 def running(node: Node) -> bool:
@@ -70,6 +66,11 @@ def data(node: Node) -> str:
 def control_file(node: Node) -> ControlFile:
     """The control file as it is on disk now."""
     return parsed(require(node.shell, "env", "LC_ALL=C", "pg_controldata", *_where(node), seconds=LOOK_SECONDS))
+
+
+def starts_as_standby(node: Node) -> bool:
+    """Whether its files make it a standby. A promotion removes this one first, whatever else it has got to."""
+    return node.shell.run("test", "-e", f"{data(node)}/{SIGNAL}", seconds=LOOK_SECONDS).code == 0
 
 
 def parsed(text: str) -> ControlFile:

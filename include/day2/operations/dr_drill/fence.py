@@ -229,18 +229,24 @@ def _received(pair: Pair, at_least: int) -> int:
 
 
 def _stop_standby(pair: Pair) -> None:
-    """Stop the standby and read from its files that it never was a primary."""
+    """Stop the standby, and read from its files that its promotion never began.
+
+    The control file alone does not tell: a promotion that a stop interrupts leaves it as that of a
+    standby, yet without its signal file, and the next start is that of a primary.
+    """
     try:
         ran = control.running(pair.standby)
         control.stop(pair.standby)
-        file = control.control_file(pair.standby)
+        file, standby = control.control_file(pair.standby), control.starts_as_standby(pair.standby)
     except Day2Error as error:
         raise _no_way_back(pair, error.happened) from error
-    if not file.never_promoted:
-        if ran:
-            # It took over while we looked, and nobody else takes writes: it goes on.
-            control.start(pair.standby)
-        raise _no_way_back(pair, f"the control file of {pair.standby.name} says `{file.state}`")
+    if file.state == "shut down in recovery" and standby:
+        return
+    if ran:
+        # It takes over, and nobody else takes writes: it goes on.
+        control.start(pair.standby)
+    signal = "is there" if standby else "is gone"
+    raise _no_way_back(pair, f"its control file says `{file.state}`, its {control.SIGNAL} {signal}")
 
 
 def _no_way_back(pair: Pair, why: str) -> StepFailed:
