@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import TriggerRule, task
+from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2 import inventory
@@ -59,6 +59,7 @@ def acts(function: Callable[[Strategy, Asked], Measures]) -> Any:
     def told(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
         step = function.__name__
         if step not in planned["act_steps"]:
+            get_current_context()["target"] = target["name"]  # else Airflow names it after the whole target
             log.info("not part of mode %s: nothing is done", planned["mode"])
             return
         with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
