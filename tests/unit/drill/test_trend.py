@@ -128,3 +128,25 @@ def test_quarters_are_named() -> None:
         "2027-Q2",
         "2027-Q4",
     ]
+
+
+def test_it_looks_ahead_three_times_as_far_as_back_and_no_further() -> None:
+    having = history(10)
+    for days, kind in ((26, "missed_from"), (28, "not_before")):
+        rto = (having[-1].source_bytes + days * 5e6) / RATE
+        assert trend.forecast("orders", having, rto_seconds=rto, now=NOW).kind == kind
+    told = trend.forecast("orders", having, rto_seconds=rto, now=NOW)
+    assert (told.early, told.expected, told.late) == (None, None, None)
+    assert told.text.startswith("not missed before 2026-Q4, which is as far as this history can look")
+
+
+def test_where_rates_differ_the_slowest_says_how_early_it_may_be() -> None:
+    having = [
+        Sample(when=each.when, source_bytes=each.source_bytes, restore_seconds=each.source_bytes / rate)
+        for each, rate in zip(history(40), [40e6, 50e6, 50e6, 60e6] * 10, strict=True)
+    ]
+    rto = (having[-1].source_bytes + 150 * 5e6) / 50e6
+    told = trend.forecast("orders", having, rto_seconds=rto, now=NOW)
+    assert told.kind == "not_before"
+    assert told.early is not None
+    assert told.text.startswith("may be missed from")
