@@ -78,6 +78,13 @@ def synchronous(pair: Living) -> None:
     wait_for(lambda: pair.sql(pair.pair.primary, query) == 1, "synchronous replication")
 
 
+def cut_replication(pair: Living) -> None:
+    """The standby stays up and no longer receives anything."""
+    pair.sql(pair.pair.primary, "alter role replicator nologin")
+    pair.sql(pair.pair.primary, "select pg_terminate_backend(pid) from pg_stat_replication")
+    wait_for(lambda: pair.sql(pair.pair.primary, "select count(*) from pg_stat_replication") == 0, "the cut")
+
+
 def servers(living: Living) -> dict[str, Server]:
     return {node.name: node.server for node in living.pair.nodes}
 

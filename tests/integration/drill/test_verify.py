@@ -21,7 +21,7 @@ from day2.operations.dr_drill import story, verify
 from day2.operations.dr_drill.verify import NotVerified, Question
 from lab import postgres as lab_postgres
 from tests.integration.drill.making import Living
-from tests.integration.drill.probing import RUN, TARGET, Book, book, probing, synchronous, wait_for
+from tests.integration.drill.probing import RUN, TARGET, Book, book, cut_replication, probing, synchronous, wait_for
 
 pytestmark = pytest.mark.integration
 POLICY = DrillPolicy(verify_writes=3, verify_timeout="PT15S", rto="PT1M", rpo="PT5S")
@@ -66,13 +66,6 @@ def fail_over(pair: Living, ledger: Ledger, *, after: float = 0.5) -> datetime:
     with step(ledger, "promote"):
         pair.sql(pair.pair.standby, "select pg_promote(true, 60)")
     return at
-
-
-def cut_replication(pair: Living) -> None:
-    """The standby stays up and no longer receives anything."""
-    pair.sql(pair.pair.primary, "alter role replicator nologin")
-    pair.sql(pair.pair.primary, "select pg_terminate_backend(pid) from pg_stat_replication")
-    wait_for(lambda: pair.sql(pair.pair.primary, "select count(*) from pg_stat_replication") == 0, "the cut")
 
 
 def acknowledged(made: Book) -> dict[int, datetime]:

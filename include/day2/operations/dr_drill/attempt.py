@@ -26,6 +26,7 @@ CONNECT_SECONDS = 2
 ANSWER_SECONDS = 2.0
 HOLD_SECONDS = 3.0
 CANCEL_SECONDS = 0.5
+MOST_WORDS = 600
 
 SCHEMA = "day2_drill"
 MAKE = """
@@ -102,9 +103,9 @@ def who(server: Server) -> str:
 
 
 def words(error: Exception) -> str:
-    """What was said, in one line."""
-    said = error.happened if isinstance(error, Day2Error) else str(error) or type(error).__name__
-    return " ".join(said.split())[:300]
+    """What was said, in one line: of several hosts, by each."""
+    said = str(error.__cause__ or (error.happened if isinstance(error, Day2Error) else error))
+    return " ".join(said.split())[:MOST_WORDS] or type(error).__name__
 
 
 def _commit(connection: Connection[Any], run: str, n: int, *, seconds: float) -> tuple[int, str, int | None, str]:
