@@ -24,7 +24,7 @@ ORDERS, STANDBY = "orders", "orders-standby"
 SLOT = "day2_peer"
 STREAM_SECONDS = 30
 WAL_FILE = re.compile(r"([0-9A-F]{8})(?:[0-9A-F]{16}|\.history)")
-WAY_OUT = "run dr_drill.production with mode `failback`, or `make clean` to begin anew"
+WAY_OUT = "run dr_drill.production with mode `failback` for orders, or `make clean` to begin anew"
 
 
 @dataclass(frozen=True)
