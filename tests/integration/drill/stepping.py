@@ -12,7 +12,7 @@ from typing import Any
 
 from day2.errors import Unavailable
 from day2.hosts.shell import Done, Local
-from day2.operations.dr_drill import clear_up, fence, promote, rejoin, switch_back
+from day2.operations.dr_drill import clear_up, fence, promote, rejoin, switch_back, telling
 from day2.operations.dr_drill.pair import Node, Pair
 
 SECONDS = 60.0
@@ -32,10 +32,20 @@ def steps(mode: str = "fast") -> dict[str, Step]:
     }
 
 
+def told(step: Step) -> Step:
+    """The step with the state of both servers in every error."""
+
+    def tell(pair: Pair) -> dict[str, Any]:
+        with telling.stated(pair):
+            return step(pair)
+
+    return tell
+
+
 def drill(pair: Pair, *, since: str = "fence", until: str = "clear_up", mode: str = "fast") -> dict[str, Any]:
     """The steps from one to another, both done. Returns the measures of each."""
     doing = STEPS[STEPS.index(since) : STEPS.index(until) + 1]
-    return {name: steps(mode)[name](pair) for name in doing}
+    return {name: told(steps(mode)[name])(pair) for name in doing}
 
 
 def before(step: str) -> str | None:

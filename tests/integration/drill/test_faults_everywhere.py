@@ -80,6 +80,24 @@ def test_a_worker_that_is_killed_during_any_command_of_a_step(pair: Living, step
     assert lost(pair, seen, pair.pair.primary) == set()
 
 
+@pytest.mark.parametrize("kill", [False, True], ids=["host cut off", "worker killed"])
+def test_a_rewind_that_is_interrupted_at_any_command_ends_in_a_rejoined_server(pair: Living, kill: bool) -> None:
+    with watching(pair) as seen:
+        drill(pair.pair, until="promote", mode="immediate")
+        for nth in range(1, 99):
+            broken, _shells = breaking(pair.pair, nth, kill=kill)
+            code = in_a_process(lambda broken=broken: steps()["rejoin"](broken))
+            assert observe.now(pair.pair) in (*SAFE, "unknown")
+            if code == 0:
+                break
+        assert nth > 8
+        kept = drill(pair.pair, since="rejoin", until="rejoin")["rejoin"]["evidence"]
+        drill(pair.pair, since="switch_back")
+        missing = lost(pair, seen, pair.pair.primary)
+        is_as_before(pair)
+    assert len(missing) <= kept["commits"], "the immediate stop may have cost the newest commits, and says how many"
+
+
 @pytest.mark.parametrize(
     ("step", "dies"),
     [

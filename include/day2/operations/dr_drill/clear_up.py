@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from day2.errors import Day2Error
+from day2.errors import Day2Error, StepFailed
 from day2.hosts.shell import require
 from day2.operations.dr_drill import aside, configured, control, evidence, observe, slots
 from day2.operations.dr_drill.pair import Node, Pair, Seen, state
@@ -179,10 +179,10 @@ def _slot(pair: Pair, seen: tuple[Seen, Seen], done: Cleared) -> None:
 def _execute(server: Server, statement: str) -> None:
     import psycopg
 
-    from day2.errors import StepFailed
-
     with observe.impatient(server).connect() as connection:
         try:
+            # A synchronous standby that is gone must not hold up the clearing up.
+            connection.execute("set synchronous_commit = 'local'")
             connection.execute(statement.encode())
         except psycopg.errors.InsufficientPrivilege as error:
             raise StepFailed(f"{server.label}: {str(error).strip()}") from error
