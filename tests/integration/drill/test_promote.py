@@ -50,6 +50,17 @@ def test_a_promotion_is_complete(pair: Living) -> None:
     assert measures["slot_status"] == "reserved"
 
 
+def test_clients_do_not_wait_for_a_long_checkpoint(pair: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It goes on when nobody waits for it."""
+    monkeypatch.setattr(promote, "CHECKPOINT_SECONDS", 0.001)
+    pair.sql(pair.pair.primary, "insert into orders (note) select 'much' from generate_series(1, 100000)")
+    fence.fence(pair.pair, mode="fast", crashed_ok=False)
+    measures = promote.promote(pair.pair, seconds=30)
+    assert measures["checkpoint_seconds"] is None
+    query = "select timeline_id from pg_control_checkpoint()"
+    assert observe.until(lambda: pair.sql(pair.pair.standby, query) == 2, seconds=60)
+
+
 def test_a_second_promotion_changes_nothing(pair: Living) -> None:
     fence.fence(pair.pair, mode="fast", crashed_ok=False)
     promote.promote(pair.pair, seconds=30)

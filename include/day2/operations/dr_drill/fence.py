@@ -57,7 +57,7 @@ def fence(pair: Pair, *, mode: Mode, crashed_ok: bool, attested: str = "") -> di
     if not already:
         _stop(pair, mode, attested=attested)
     stopped = time.monotonic()
-    proof = prove(pair, attested=attested)
+    proof = prove(pair, attested=attested, watch=WATCH_SECONDS)
     measures = {"already": already, "mode": mode, "proof": proof.words, "stop_seconds": round(stopped - begun, 3)}
     if proof.control and not before[1].takes_writes:
         measures |= _handed_over(pair, proof.control, crashed_ok=crashed_ok or mode == "immediate")
@@ -65,8 +65,8 @@ def fence(pair: Pair, *, mode: Mode, crashed_ok: bool, attested: str = "") -> di
     return measures | {"seconds": round(time.monotonic() - begun, 3)}
 
 
-def prove(pair: Pair, *, attested: str = "") -> Proof:
-    """Prove that the old primary takes no writes now. Raises StepFailed if that cannot be proven."""
+def prove(pair: Pair, *, attested: str = "", watch: float = 0.0) -> Proof:
+    """Prove that the old primary takes no writes now, and for `watch` seconds. Raises StepFailed if it cannot be."""
     node = pair.primary
     try:
         runs = control.running(node)
@@ -76,12 +76,13 @@ def prove(pair: Pair, *, attested: str = "") -> Proof:
         raise cannot(pair, f"{node.name} runs on its host")
     first = _refuses(pair)
     came_back = observe.until(
-        lambda: knock(node.server) != "refused" or control.running(node), seconds=WATCH_SECONDS, every=0.2
+        lambda: knock(node.server) != "refused" or control.running(node), seconds=watch, every=0.2
     )
     if came_back:
         raise cannot(pair, f"{node.name} was stopped and came back: something on its host starts it again")
-    words = f"its host says stopped; {first}; did not come back within {WATCH_SECONDS:.0f} s"
-    return Proof(words, control.control_file(node))
+    return Proof(
+        f"its host says stopped; {first}; it did not come back within {watch:.0f} s", control.control_file(node)
+    )
 
 
 def unfence(pair: Pair) -> dict[str, Any]:
