@@ -10,7 +10,7 @@ from day2.operations.dr_drill.pair import State
 from tests.integration.drill.making import SLOT, Living
 from tests.integration.drill.outside import lost, watching
 from tests.integration.drill.stepping import STEPS, before, breaking, drill, in_a_process, steps
-from tests.integration.drill.test_rejoin import crash, equal
+from tests.integration.drill.test_rejoin import crash, equal, take_over
 
 # The state that each step leaves.
 LEAVES: dict[str, State] = {
@@ -26,6 +26,13 @@ CHANGE = ("fence", "rejoin", "switch_back")
 SAFE = ("normal", "alone", "fenced", "promoted", "failed_over", "no_primary", "down")
 
 
+def _promote_without_a_fence(pair: Living) -> None:
+    with watching(pair) as seen:
+        take_over(pair)
+        began = seen.beats
+        assert observe.until(lambda: seen.beats > began + 4, seconds=20)
+
+
 def is_as_before(pair: Living) -> None:
     """One primary, one standby, equal, the slot of normal times, and nothing left."""
     assert observe.now(pair.pair) == "normal"
@@ -33,6 +40,11 @@ def is_as_before(pair: Living) -> None:
     slots = "select coalesce(string_agg(slot_name, ' '), '') from pg_replication_slots"
     assert [pair.sql(each, slots) for each in pair.pair.nodes] == [SLOT, ""]
     assert drill(pair.pair, since="clear_up")["clear_up"]["leftovers"] == []
+
+
+def test_the_eyes_outside_do_see_a_split_brain(pair: Living) -> None:
+    with pytest.raises(AssertionError, match="split brain"):
+        _promote_without_a_fence(pair)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -148,6 +160,21 @@ def test_an_immediate_fence_of_a_lagging_pair_loses_exactly_what_the_client_miss
     # One more may have been committed there whose acknowledgement never came.
     assert 0 <= measures["rejoin"]["commits_only_there"] - len(missing) <= 1
     assert measures["rejoin"]["means"] == "rewind"
+
+
+def test_with_a_synchronous_standby_even_an_immediate_fence_loses_nothing(pair: Living) -> None:
+    with watching(pair) as seen:
+        pair.sql(pair.pair.primary, "alter system set synchronous_standby_names = '*'")
+        pair.sql(pair.pair.primary, "select pg_reload_conf()")
+        assert observe.until(lambda: len(seen.acknowledged) > 50, seconds=30)
+        pair.sql(pair.pair.primary, "select pg_sleep(0.2)")
+        seen.acknowledged.clear()
+        assert observe.until(lambda: len(seen.acknowledged) > 50, seconds=30)
+        drill(pair.pair, mode="immediate")
+        before = len(seen.acknowledged)
+        assert observe.until(lambda: len(seen.acknowledged) > before, seconds=20), "commits do not hang"
+        is_as_before(pair)
+    assert lost(pair, seen, pair.pair.primary) == set()
 
 
 def test_both_servers_killed_in_the_middle_of_a_rejoin(pair: Living) -> None:

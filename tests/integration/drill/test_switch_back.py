@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from day2.errors import StepFailed
-from day2.operations.dr_drill import observe, rejoin, switch_back
+from day2.operations.dr_drill import control, observe, rejoin, switch_back
 from day2.operations.dr_drill.pair import Node
 from tests.integration.drill.making import Living
 from tests.integration.drill.test_rejoin import SECONDS, crash, equal, notes, take_over, write
@@ -97,6 +97,24 @@ def test_an_acting_primary_that_comes_back_by_itself_is_not_joined_by_a_second(
     with pytest.raises(StepFailed, match="was stopped and runs again"):
         back(failed_over)
     assert failed_over.sql(failed_over.pair.primary, "select pg_is_in_recovery()")
+    assert not control.starts_as_standby(failed_over.pair.standby), "its next start is that of a primary, too"
+
+
+def test_one_that_began_to_take_over_is_not_joined_by_the_acting_primary(
+    failed_over: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An earlier attempt was told that the promotion did not end; it goes on all the same."""
+    signal = failed_over.home(failed_over.pair.primary) / "data" / "standby.signal"
+
+    def began(way: switch_back.Way) -> int:
+        signal.unlink()
+        raise StepFailed("something else fails")
+
+    monkeypatch.setattr(switch_back, "_nothing_is_missing", began)
+    with pytest.raises(StepFailed, match="something else fails"):
+        back(failed_over)
+    assert observe.now(failed_over.pair) == "alone"
+    assert failed_over.sql(failed_over.pair.primary, "select pg_is_in_recovery()") is False
 
 
 def test_an_acting_primary_that_crashed_writes_again_and_is_switched_then(failed_over: Living) -> None:

@@ -54,7 +54,7 @@ def reclone(node: Node, source: Node, *, slot: str, seconds: float) -> int:
             runbook="A re-clone did not work",
         )
     settings_kept.put_back(node, into=f"{folder}/{NEW}")
-    require(node.shell, "touch", f"{folder}/{NEW}/standby.signal")
+    require(node.shell, "touch", f"{folder}/{NEW}/{control.SIGNAL}")
     require(node.shell, "mv", f"{folder}/{NEW}", f"{folder}/{READY}")
     finish(node)
     aside.forget(node, rewind.MARK)

@@ -163,7 +163,7 @@ def _by(work: Rejoin, way: Means) -> None:
                 reclone.reclone(node, work.other, slot=work.slot, seconds=work.seconds)
     with timed(work.parts, "start"):
         # Before anything starts it: with this file it comes up as a standby, whoever starts it.
-        require(node.shell, "touch", f"{control.data(node)}/standby.signal")
+        require(node.shell, "touch", f"{control.data(node)}/{control.SIGNAL}")
         control.start(node, seconds=min(work.seconds, START_SECONDS))
     with timed(work.parts, "stream"):
         _prove_it_streams(work)

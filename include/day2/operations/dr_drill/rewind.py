@@ -51,7 +51,7 @@ def rewind(node: Node, source: Lineage, *, seconds: float) -> None:
     aside.mark(node, MARK)
     if not before.state.startswith("shut down"):
         # A crashed server is recovered by pg_rewind in single-user mode, which refuses with this file there.
-        require(node.shell, "rm", "--force", f"{data}/standby.signal")
+        require(node.shell, "rm", "--force", f"{data}/{control.SIGNAL}")
     with configured.source(node, dbname="postgres", application_name="day2_rewind") as conninfo:
         done = aside.alone(node, *_command(node, data, conninfo), seconds=seconds)
     if done.code:
@@ -59,7 +59,7 @@ def rewind(node: Node, source: Lineage, *, seconds: float) -> None:
     if why := not_rewound(controldata.read(node), source):
         raise _failed(node, f"pg_rewind answered 0 and {why}: {done.words}")
     settings_kept.put_back(node, into=data)
-    require(node.shell, "touch", f"{data}/standby.signal")
+    require(node.shell, "touch", f"{data}/{control.SIGNAL}")
     aside.forget(node, MARK)
     log.info("%s: rewound to where timeline %d began", node.name, source.timeline)
 

@@ -72,9 +72,12 @@ def _switch(way: Way, route: Callable[[], Any]) -> dict[str, Any]:
         with timed(way.parts, "compare"):
             last = _nothing_is_missing(way)
         # From here on it comes up as a standby, whoever starts it.
-        require(way.acting.shell, "touch", f"{control.data(way.acting)}/standby.signal")
+        require(way.acting.shell, "touch", f"{control.data(way.acting)}/{control.SIGNAL}")
     except Day2Error as error:
-        _write_again(way, error)
+        try:
+            _write_again(way, error)
+        except Day2Error as second:
+            raise _failed(way, f"{error.happened}; and {way.acting.name} is not back: {second.happened}") from second
         raise
     with timed(way.parts, "promote"):
         _promote(way)
@@ -136,7 +139,9 @@ def _promote(way: Way) -> None:
     import psycopg
 
     if control.running(way.acting):
-        raise _failed(way, f"{way.acting.name} was stopped and runs again, as a standby")
+        if observe.observe(way.acting, way.to).takes_writes:
+            _unsignal(way.acting)  # it came back before it was made a standby
+        raise _failed(way, f"{way.acting.name} was stopped and runs again")
     try:
         with way.to.server.connect() as connection:
             question = "select pg_catalog.pg_promote(true, %s)"
@@ -151,15 +156,26 @@ def _promote(way: Way) -> None:
 def _write_again(way: Way, error: Day2Error) -> None:
     """Before the promotion was asked for nothing is lost: the acting primary takes writes again.
 
-    Only if its files say that it was the primary to the end, and the other one is a standby now.
+    Only if its files say that it was the primary to the end. The other one is stopped meanwhile: an earlier
+    attempt may have told it to take over, and it would do so after all.
     """
     if control.running(way.acting) or controldata.read(way.acting).was_standby:
         return
-    if observe.observe(way.to, way.acting).role != "standby":
+    if observe.observe(way.to, way.acting).role not in ("standby", "stopped"):
         return
-    log.warning("%s: %s; %s takes the writes again", way.pair.name, error.happened, way.acting.name)
-    require(way.acting.shell, "rm", "--force", f"{control.data(way.acting)}/standby.signal")
-    control.start(way.acting, seconds=min(way.seconds, STOP_SECONDS))
+    control.stop(way.to, seconds=min(way.seconds, STOP_SECONDS))
+    try:
+        if not control.starts_as_standby(way.to):
+            return  # it began to take over: it goes on, and a rerun finishes the job
+        log.warning("%s: %s; %s takes the writes again", way.pair.name, error.happened, way.acting.name)
+        _unsignal(way.acting)
+        control.start(way.acting, seconds=min(way.seconds, STOP_SECONDS))
+    finally:
+        control.start(way.to, seconds=min(way.seconds, STOP_SECONDS))
+
+
+def _unsignal(node: Node) -> None:
+    require(node.shell, "rm", "--force", f"{control.data(node)}/{control.SIGNAL}")
 
 
 def _redundant_again(way: Way) -> dict[str, Any]:
