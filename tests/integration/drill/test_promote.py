@@ -18,6 +18,7 @@ from day2.operations.dr_drill import control, fence, observe, promote
 from day2.operations.dr_drill.pair import Node
 from lab.ports import LOOPBACK
 from tests.integration.drill.making import DBNAME, PASSWORD, REPLICATOR, Living, living
+from tests.integration.drill.test_fence import Gone, with_shell
 
 
 def superuser_setting(pair: Living, node: Node, **settings: str) -> None:
@@ -75,6 +76,17 @@ def test_nothing_is_promoted_beside_a_running_primary(pair: Living) -> None:
     with pytest.raises(StepFailed, match="cannot be fenced: orders runs on its host"):
         promote.promote(pair.pair, seconds=30)
     assert observe.now(pair.pair) == "normal"
+
+
+def test_a_persons_word_lets_a_standby_take_over_from_a_host_that_is_gone(pair: Living) -> None:
+    """A real disaster: nobody can ask the old primary's host, and somebody switched it off."""
+    control.stop(pair.pair.primary, "immediate")
+    cut = with_shell(pair.pair, Gone())
+    with pytest.raises(StepFailed, match="cannot be fenced"):
+        promote.promote(cut, seconds=30)
+    assert observe.now(pair.pair) == "fenced"
+    measures = promote.promote(cut, seconds=30, attested="mia powered it off")
+    assert (measures["timeline"], measures["slot"]) == (2, None)
 
 
 def test_the_wal_that_a_rewind_needs_is_kept_from_before_the_promotion(pair: Living) -> None:

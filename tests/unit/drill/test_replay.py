@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from day2.operations.dr_drill.promote import STILL_SECONDS, all_replayed
+from day2.operations.dr_drill.promote import FEW, STILL_SECONDS, all_replayed
 
 RETRY = 5.0
 
@@ -22,9 +22,14 @@ def test_a_standby_that_never_streamed_has_received_nothing() -> None:
     assert all_replayed(progress(received=None), still=1)
 
 
-def test_half_a_record_is_waited_for_until_the_replay_looked_everywhere_once_more() -> None:
-    assert not all_replayed(progress(replayed=150), still=RETRY)
-    assert all_replayed(progress(replayed=150), still=RETRY + 1.5)
+def test_half_a_record_is_not_waited_for() -> None:
+    assert all_replayed(progress(replayed=150), still=STILL_SECONDS)
+
+
+def test_much_that_is_not_replayed_is_waited_for_until_the_replay_looked_everywhere_once_more() -> None:
+    much = progress(received=200 + 2 * FEW)
+    assert not all_replayed(much, still=RETRY)
+    assert all_replayed(much, still=RETRY + 1.5)
 
 
 def test_a_replay_that_is_stuck_is_never_done() -> None:

@@ -75,7 +75,7 @@ def prove(pair: Pair, *, attested: str = "", watch: float = 0.0) -> Proof:
     if runs:
         raise cannot(pair, f"{node.name} runs on its host")
     first = _refuses(pair)
-    came_back = observe.until(
+    came_back = watch and observe.until(
         lambda: knock(node.server) != "refused" or control.running(node), seconds=watch, every=0.2
     )
     if came_back:

@@ -17,6 +17,8 @@ PROGRESS = (Path(__file__).parent / "replay.sql").read_text()
 # Positions that have not moved for so long stand still.
 STILL_SECONDS = 0.2
 CHECKPOINT_SECONDS = 2.0
+# Replayed in milliseconds; a walsender sends at most 128 KiB at a time.
+FEW = 1 << 20
 SYNCHRONOUS = """
 select
     current_setting('synchronous_standby_names') as names,
@@ -40,11 +42,12 @@ def replay(pair: Pair, *, seconds: float) -> dict[str, Any]:
         raise _failed(pair, f"there is nothing to replay: {seen.text}", "The standby is down")
     first = observe.ask(pair.standby.server, PROGRESS)
     last = _until_still(pair, first, deadline=begun + seconds)
-    log.info("%s: %s replayed all it received, %d bytes", pair.name, pair.standby.name, _behind(first))
+    lag = last["replayed"] - first["replayed"]
+    log.info("%s: %s replayed all it received, the last %d bytes now", pair.name, pair.standby.name, lag)
     return {
         "already": False,
-        "lag_bytes": _behind(first),
-        "lag_seconds": round(first["since_last_commit"], 3) if _behind(first) else 0.0,
+        "lag_bytes": lag,
+        "lag_seconds": round(first["since_last_commit"], 3) if lag else 0.0,
         "half_a_record_bytes": _behind(last),
         "lsn": control.written(last["replayed"]),
         "last_commit": last["last_commit"],
@@ -202,12 +205,14 @@ def _until_still(pair: Pair, first: dict[str, Any], *, deadline: float) -> dict[
 def all_replayed(progress: dict[str, Any], *, still: float) -> bool:
     """Whether a standby whose positions have not changed for `still` seconds has replayed all there is. Pure.
 
-    After a crash the last bytes received may be half a record, and the received position is never
-    reached: then the replay must have looked everywhere once more, and wait.
+    After a crash the last bytes received are often half a record, and the received position is never
+    reached: a replay that waits for more has done all there is. If it has only not looked at them yet, a
+    few bytes are no matter, since a promotion replays everything first; many could make it too late.
     """
-    if _behind(progress) == 0:
+    behind = _behind(progress)
+    if behind == 0:
         return still >= STILL_SECONDS
-    return bool(progress["idle"]) and still > progress["retry_seconds"] + 1
+    return bool(progress["idle"]) and still >= (STILL_SECONDS if behind <= FEW else progress["retry_seconds"] + 1)
 
 
 def _behind(progress: dict[str, Any]) -> int:
