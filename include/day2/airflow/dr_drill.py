@@ -13,11 +13,11 @@ from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, run, steps, telling
+from day2.airflow import connections, run, steps, telling, ways
 from day2.errors import Day2Error, Unavailable
 
 if TYPE_CHECKING:
-    from day2.inventory.model import Database, DrillPolicy, Environment, Service
+    from day2.inventory.model import Environment
     from day2.ledger import Outcome
     from day2.operations.dr_drill.strategy import Measures, Strategy
     from day2.operations.dr_drill.verify import Question
@@ -31,7 +31,6 @@ MODES = {
     "live": "LIVE: an unplanned failover; stays in the recovery region",
     "failback": "Failback: from wherever a failover left the servers",
 }
-MAINTENANCE = "postgres"
 PROBE_SECONDS = 60.0
 WARM_UP = 3
 
@@ -64,7 +63,7 @@ def acts(function: Callable[[Strategy, Asked], Measures]) -> Any:
             return
         with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
             here = steps.environment(planned["environment"])
-            way = _way(here, planned, target["name"])
+            way = ways.way(here, planned, target["name"])
             try:
                 outcome.measures |= function(way, Asked(here, planned, target))
             except Day2Error as error:
@@ -98,15 +97,15 @@ def plan(environment_name: str) -> dict[str, Any]:
                 declared_at=datetime.fromisoformat(declared) if declared else None,
                 policy_hash=inventory.policy_hash(here),
             )
-            ways = {each.name: _strategy(here, each, mode=request.mode) for each in request.databases}
-            found = {name: way.readiness() for name, way in ways.items()}
+            chosen_ways = {each.name: ways.strategy(here, each, mode=request.mode) for each in request.databases}
+            found = {name: way.readiness() for name, way in chosen_ways.items()}
             for name, findings in found.items():
                 telling.say(f"Readiness of {name}", [readiness.told(each) for each in findings])
-            planned = planning.make(request, found, {name: way.planned() for name, way in ways.items()})
+            planned = planning.make(request, found, {name: way.planned() for name, way in chosen_ways.items()})
         except Day2Error as error:
             steps.refuse(ledger, "plan", error)
             raise
-        policy = _policy(here)
+        policy = ways.policy(here)
         planned |= {"lease_seconds": policy.lease_ttl.total_seconds(), "briefing": planning.lines(planned)}
         steps.write_plan(ledger, planned)
     return planned
@@ -122,7 +121,7 @@ def watch(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, A
     name, now = target["name"], run.current()
     with steps.acting(planned, approved, step="watch", target=name) as outcome:
         here = steps.environment(planned["environment"])
-        way = _way(here, planned, name)
+        way = ways.way(here, planned, name)
         watched = probing.Watched(name, way.endpoint, now.key, way.servers)
         with connections.ledger(here) as ledger:
             sink = probe.Sink(ledger, now.key, name, now.attempt)
@@ -213,7 +212,7 @@ def clear_up(planned: dict[str, Any] | None, approved: dict[str, Any] | None) ->
         name = target["name"]
         try:
             with steps.acting(planned, approved, step="clear_up", target=name) as outcome:
-                way = _way(here, planned, name)
+                way = ways.way(here, planned, name)
                 _end_probe(here, now, name)
                 outcome.measures["settled"] = way.settle()
                 outcome.measures |= way.clear_up()
@@ -264,10 +263,10 @@ def scorecard(planned: dict[str, Any]) -> dict[str, Any]:
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)
         opened = corrective.write(
-            ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=_policy(here).action_due
+            ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=ways.policy(here).action_due
         )
         telling.say("Corrective actions", [str(each) for each in opened] or ["none"])
-        made = page.publish(ledger, run=now.key, store=connections.store(_evidence(here)))
+        made = page.publish(ledger, run=now.key, store=connections.store(ways.evidence(here)))
         ledger.append(
             "evidence", run=now.key, body={"attempt": now.attempt, "step": "scorecard", "artefacts": [made.artefact]}
         )
@@ -290,7 +289,7 @@ def _settle(planned: dict[str, Any] | None, approved: dict[str, Any] | None, *, 
         steps.skip_unless_locked(ledger, run.current())
     for target in planned["targets"]:
         with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
-            way = _way(here, planned, target["name"])
+            way = ways.way(here, planned, target["name"])
             outcome.measures |= way.settle()
             _tell_state(way, outcome)
             outcome.left = way.where()
@@ -307,7 +306,7 @@ def _ready_still(way: Strategy) -> dict[str, Any]:
 
     found = way.readiness()
     readiness.red(found)
-    return {"readiness": [asdict(each) for each in found], "readiness_red": sum(not each.ok for each in found)}
+    return {"readiness": [asdict(each) for each in found], "readiness_red": sum(each.forbids for each in found)}
 
 
 def _question(way: Strategy, ask: Asked, *, expected: Server) -> Question:
@@ -319,7 +318,7 @@ def _question(way: Strategy, ask: Asked, *, expected: Server) -> Question:
         endpoint=way.endpoint,
         expected=expected,
         policy=ask.here.drill_policy(ask.here.database(ask.name)),
-        services=_services(ask.here, ask.name) if ask.target["strategy"] == "failover" else (),
+        services=ways.services(ask.here, ask.name) if ask.target["strategy"] == "failover" else (),
         connect=connections.server,
     )
 
@@ -360,98 +359,3 @@ def _end_probe(here: Environment, now: run.Run, name: str) -> None:
                 return
             time.sleep(0.3)
     log.warning("%s: the outside probe has not ended; what it writes from now on is swept by the next drill", name)
-
-
-def _way(here: Environment, planned: dict[str, Any], name: str) -> Strategy:
-    roles = {each["name"]: tuple(each.get("missing_roles", ())) for each in planned["targets"]}
-    return _strategy(here, here.database(name), mode=planned["mode"], digest=planned["digest"], roles=roles[name])
-
-
-def _strategy(
-    here: Environment, database: Database, *, mode: str, digest: str = "plan", roles: tuple[str, ...] = ()
-) -> Strategy:
-    policy = here.drill_policy(database)
-    if policy.strategy == "rebuild":
-        return _rebuild(here, database, policy, mode=mode, digest=digest, roles=roles)
-    return _failover(here, database, policy, mode=mode)
-
-
-def _failover(here: Environment, database: Database, policy: DrillPolicy, *, mode: Any) -> Strategy:
-    from day2.operations.dr_drill.failover import Failover
-    from day2.operations.dr_drill.pair import Node, Pair
-    from day2.operations.dr_drill.route import Tools
-
-    backups, now = here.backup_policy(database), run.current()
-    standby = database.standby
-    assert standby is not None  # noqa: S101 - the inventory's check refuses a failover without one
-    primary = connections.server(policy.connection or database.connection, dbname=database.dbname)
-    follower = connections.server(policy.standby_connection or standby.connection, dbname=database.dbname)
-    hosts = {each.name: each for each in here.hosts}
-
-    def node(name: str, server: Server, placed: Any) -> Node:
-        shell = connections.shell(hosts[placed.host].connection)
-        return Node(name, placed.region, server, shell, placed.data_directory, placed.systemd_unit)
-
-    pair = Pair(
-        database.name,
-        node(database.name, primary, database),
-        node(f"{database.name}-standby", follower, standby),
-        connections.server(str(policy.endpoint), dbname=database.dbname),
-    )
-    return Failover(
-        pair=pair,
-        policy=policy,
-        mode=mode,
-        store=connections.store(here.repository(backups.repository)),
-        max_age=backups.rpo,
-        run=now.key,
-        attested=_attested(now),
-        tools=Tools(shell=connections.shell, aws=lambda connection: connections.aws(connection, "route53")),
-    )
-
-
-def _attested(now: run.Run) -> str:
-    """Who says that the old primary was taken out of service by hand, and how; only in an emergency."""
-    told = str(now.params.get("attested") or "").strip()
-    return f"{now.trigger.user}: {told}" if told and now.params["mode"] == "live" else ""
-
-
-def _rebuild(
-    here: Environment, database: Database, policy: DrillPolicy, *, mode: Any, digest: str, roles: tuple[str, ...]
-) -> Strategy:
-    from day2.operations.database_restore.staged import Target
-    from day2.operations.dr_drill.rebuild import Rebuild
-
-    backups = here.backup_policy(database)
-    maintenance = connections.server(str(policy.recovery_connection), dbname=MAINTENANCE)
-    dbname = database.dbname or connections.server(database.connection).dbname
-    called = f"{dbname[:40]}_drill_{digest[:8]}" if mode == "drill" else dbname
-    return Rebuild(
-        name=database.name,
-        policy=policy,
-        mode=mode,
-        store=connections.store(here.repository(str(policy.recovery_repository))),
-        identity=connections.identity(backups),
-        target=Target(maintenance, called),
-        max_age=backups.rpo,
-        run=run.current().key,
-        scratch=backups.scratch,
-        missing_roles=roles,
-        move=lambda server: {"kind": policy.route.kind, "to": server.label},
-    )
-
-
-def _services(here: Environment, name: str) -> tuple[Service, ...]:
-    return tuple(each for each in here.services if f"database/{name}" in each.depends_on)
-
-
-def _policy(here: Environment) -> DrillPolicy:
-    policy = here.policies.dr_drill
-    assert policy is not None  # noqa: S101 - there is no DAG without it
-    return policy
-
-
-def _evidence(here: Environment) -> Any:
-    """Evidence goes where the recovery region can read it: a copy's repository if there is one."""
-    backups = here.policies.database_backup
-    return here.repository(backups.copies[0] if backups.copies else backups.repository)

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from day2.cli.record import Conninfo
+from day2.cli.record import Conninfo, open_ledger
 from day2.cli.tables import Format, show
 from day2.errors import PlanRefused, StepFailed
 from day2.ledger import Entry, Ledger
@@ -34,7 +34,7 @@ TREND = ("environment", "target", "drills", "passed", "best_rto", "newest_rto", 
 @app.command(name="list")
 def list_(ledger: Conninfo = "", environment: EnvironmentOption = None, format: FormatOption = Format.table) -> None:
     """List what every drill measured, a line a database, oldest first."""
-    with _open(ledger) as opened:
+    with open_ledger(ledger) as opened:
         records = _records(opened, card.OPERATION, environment)
     rows = [row for each in records for row in _drill_rows(each)]
     show([_worded(row) if format is Format.table else row for row in rows], DRILLS, format)
@@ -43,7 +43,7 @@ def list_(ledger: Conninfo = "", environment: EnvironmentOption = None, format: 
 @app.command(name="show")
 def show_(run: RunArgument, ledger: Conninfo = "", as_json: Annotated[bool, typer.Option("--json")] = False) -> None:
     """Show a drill in a few lines: the verdict, objectives against measured, failed checks, actions."""
-    with _open(ledger) as opened:
+    with open_ledger(ledger) as opened:
         made = card.gather(card.read(opened, run), run)
     if as_json:
         typer.echo(json.dumps(scorecard.facts(made), indent=2, ensure_ascii=False))
@@ -64,7 +64,7 @@ def scorecard_(
     ] = False,
 ) -> None:
     """Write a drill's scorecard: one HTML file that needs nothing else. Print it from a browser for a PDF."""
-    with _open(ledger) as opened:
+    with open_ledger(ledger) as opened:
         entries = card.read(opened, run)
     stored = scorecard.stored(entries, run)
     if as_stored and stored is None:
@@ -88,7 +88,7 @@ def actions_(
 ) -> None:
     """List corrective actions, or close one."""
     now = datetime.now(UTC)
-    with _open(ledger) as opened:
+    with open_ledger(ledger) as opened:
         entries = sorted((each for kind in _ACTIONS for each in opened.entries(kind=kind)), key=lambda each: each.seq)
         if close is not None:
             _close(opened, entries, close, note=note, now=now)
@@ -100,7 +100,7 @@ def actions_(
 @app.command(name="trend")
 def trend_(ledger: Conninfo = "", environment: EnvironmentOption = None, format: FormatOption = Format.table) -> None:
     """How recovery develops, and from when on a restore from backup would miss the RTO."""
-    with _open(ledger) as opened:
+    with open_ledger(ledger) as opened:
         records = _records(opened, card.OPERATION, environment)
         backups = _records(opened, card.BACKUP, environment)
         plans = [each.body for each in opened.entries(kind="plan") if each.body["operation"] == card.OPERATION]
@@ -109,12 +109,6 @@ def trend_(ledger: Conninfo = "", environment: EnvironmentOption = None, format:
 
 
 _ACTIONS = (actions.OPENED, actions.CLOSED)
-
-
-def _open(conninfo: str) -> Ledger:
-    if not conninfo:
-        raise PlanRefused("no ledger is named", next_step="set DAY2_LEDGER, or pass --ledger")
-    return Ledger.connect(conninfo)
 
 
 def _records(ledger: Ledger, operation: str, environment: str | None) -> list[dict[str, Any]]:

@@ -42,7 +42,7 @@ class Assertion(Model):
     """A question to the recovered data, and the answer it must give."""
 
     sql: str = Field(min_length=1, description="a query that returns one value")
-    expect: str = Field(description="that value, as text")
+    expect: str = Field(description="that value, as psql shows it: t, 42, 2026-11-23")
 
 
 class ManualStep(Model):

@@ -134,9 +134,11 @@ def _target_lines(planned: Mapping[str, Any], target: Mapping[str, Any]) -> Iter
 
 def _target(environment: Environment, database: Database) -> dict[str, Any]:
     policy = environment.drill_policy(database)
+    owner = database.owner or environment.owner
     if policy.strategy == "rebuild":
         return {
             "name": database.name,
+            "owner": owner,
             "strategy": policy.strategy,
             "from": f"repository {policy.recovery_repository}",
             "to": f"{policy.recovery_connection} in {environment.regions.recovery}",
@@ -145,6 +147,7 @@ def _target(environment: Environment, database: Database) -> dict[str, Any]:
     standby = database.standby
     return {
         "name": database.name,
+        "owner": owner,
         "strategy": policy.strategy,
         "from": f"{database.connection} in {database.region}",
         "to": f"{standby.connection} in {standby.region}" if standby else "",

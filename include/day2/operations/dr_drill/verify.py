@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from day2.errors import StepFailed
 from day2.ledger import Ledger
@@ -17,6 +17,9 @@ from day2.operations.dr_drill.strategy import FORWARD
 from day2.units import duration
 
 __all__ = ["NotVerified", "Question", "after_failback", "verify"]
+if TYPE_CHECKING:
+    import psycopg
+
 log = logging.getLogger("day2")
 MARKERS = "select n from day2_drill.marker where run = %s"
 
@@ -114,6 +117,15 @@ def _markers(question: Question) -> set[int]:
             raise failed(question, f"the markers cannot be read: {attempt.words(error)}", LOOK) from error
 
 
+def _first_value(cursor: psycopg.Cursor[Any]) -> str:
+    """As the server writes it: `t`, where Python would say True."""
+    found = cursor.pgresult
+    if found is None or not found.ntuples or not found.nfields:
+        return "no row"
+    value = found.get_value(0, 0)
+    return "null" if value is None else value.decode()
+
+
 def _assertions(question: Question) -> list[dict[str, Any]]:
     """Ask the recovered data, through the endpoint, in a transaction that can only read."""
     import psycopg
@@ -127,8 +139,7 @@ def _assertions(question: Question) -> list[dict[str, Any]]:
                 f"set statement_timeout = {round(question.policy.verify_timeout.total_seconds() * 1000)}".encode()
             )
             try:
-                row = connection.execute(each.sql.encode()).fetchone()
-                observed = "no row" if row is None else "null" if row[0] is None else str(row[0])
+                observed = _first_value(connection.execute(each.sql.encode()))
             except psycopg.Error as error:
                 observed = f"error: {attempt.words(error)}"
         found.append({"sql": each.sql, "expect": each.expect, "observed": observed, "ok": observed == each.expect})
