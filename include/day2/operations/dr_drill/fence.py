@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from day2.errors import Day2Error, StepFailed, Unavailable
-from day2.operations.dr_drill import by_hand, configured, control, observe, slots
+from day2.operations.dr_drill import configured, control, observe, slots, telling
 from day2.operations.dr_drill.control import ControlFile, Mode
 from day2.operations.dr_drill.pair import Pair, Seen
 from day2.postgres.server import Server
@@ -48,6 +48,11 @@ def fence(pair: Pair, *, mode: Mode, crashed_ok: bool, attested: str = "") -> di
     `attested` is who says, and how, that it was taken out of service by hand: it counts only for a host
     that does not answer. Raises StepFailed when the fence cannot be proven.
     """
+    with telling.stated(pair):
+        return _fence(pair, mode, crashed_ok=crashed_ok, attested=attested)
+
+
+def _fence(pair: Pair, mode: Mode, *, crashed_ok: bool, attested: str) -> dict[str, Any]:
     begun = time.monotonic()
     before = observe.look(pair)
     if before[0].role == "standby" and before[1].role == "primary":
@@ -80,9 +85,8 @@ def prove(pair: Pair, *, attested: str = "", watch: float = 0.0) -> Proof:
     )
     if came_back:
         raise cannot(pair, f"{node.name} was stopped and came back: something on its host starts it again")
-    return Proof(
-        f"its host says stopped; {first}; it did not come back within {watch:.0f} s", control.control_file(node)
-    )
+    watched = f"; it did not come back within {watch:.0f} s" if watch else ""
+    return Proof(f"its host says stopped; {first}{watched}", control.control_file(node))
 
 
 def unfence(pair: Pair) -> dict[str, Any]:
@@ -91,6 +95,11 @@ def unfence(pair: Pair) -> dict[str, Any]:
     The standby is stopped meanwhile: a promotion that timed out may still be under way, and two servers
     would take writes. Raises StepFailed when the standby was promoted, or nobody can tell.
     """
+    with telling.stated(pair):
+        return _unfence(pair)
+
+
+def _unfence(pair: Pair) -> dict[str, Any]:
     begun = time.monotonic()
     before = observe.look(pair)
     if before[0].role == "primary" and before[1].role != "primary":
@@ -106,13 +115,8 @@ def unfence(pair: Pair) -> dict[str, Any]:
     observe.until(lambda: observe.observe(pair.primary, pair.standby).takes_writes, seconds=STREAM_SECONDS)
     observe.try_write(pair.primary.server)
     if not _streams(pair):
-        raise StepFailed(
-            f"the primary takes writes again, but the standby did not follow within {STREAM_SECONDS:.0f} s",
-            target=pair.name,
-            left=observe.describe(pair),
-            next_step="; ".join(by_hand.commands(pair, observe.now(pair))),
-            runbook="The standby does not stream",
-        )
+        why = f"the primary takes writes again, but the standby did not follow within {STREAM_SECONDS:.0f} s"
+        raise telling.failed(pair, why, target=pair.name, runbook="The standby does not stream")
     # Made for a rejoin that is not needed now; unused, it would keep WAL for ever.
     slots.drop(pair.standby, slot)
     log.info("%s: %s takes writes again and %s follows it", pair.name, pair.primary.name, pair.standby.name)
@@ -160,13 +164,8 @@ def _refuse_without_successor(pair: Pair, seen: tuple[Seen, Seen]) -> None:
     if seen[0].takes_writes and seen[1].takes_writes:
         raise cannot(pair, "both servers take writes: a person decides which one stays")
     if seen[1].role not in ("standby", "primary"):
-        raise StepFailed(
-            f"{seen[1].text}: there is nobody to take over, so {seen[0].node} was not fenced",
-            target=pair.name,
-            left=observe.described(*seen),
-            next_step="; ".join(by_hand.commands(pair, observe.now(pair))),
-            runbook="The standby is down",
-        )
+        why = f"{seen[1].text}: there is nobody to take over, so {seen[0].node} was not fenced"
+        raise telling.failed(pair, why, target=pair.name, runbook="The standby is down")
 
 
 def _refuses(pair: Pair) -> str:
@@ -200,13 +199,8 @@ def _handed_over(pair: Pair, file: ControlFile, *, crashed_ok: bool) -> dict[str
             if clean
             else f"its control file says `{file.state}`: it crashed, and may have kept commits for itself"
         )
-        raise StepFailed(
-            f"the standby does not have everything that {pair.primary.name} wrote: {why}",
-            target=pair.name,
-            left=observe.describe(pair),
-            next_step="; ".join(by_hand.commands(pair, observe.now(pair))),
-            runbook="The standby lacks commits",
-        )
+        happened = f"the standby does not have everything that {pair.primary.name} wrote: {why}"
+        raise telling.failed(pair, happened, target=pair.name, runbook="The standby lacks commits")
     return {
         "clean": clean,
         "received_all": everything if clean else None,
@@ -251,13 +245,10 @@ def _stop_standby(pair: Pair) -> None:
 
 
 def _no_way_back(pair: Pair, why: str) -> StepFailed:
-    return StepFailed(
-        f"{pair.primary.name} was not started: it is not proven that {pair.standby.name} was never promoted ({why})",
-        target=pair.name,
-        left=observe.describe(pair),
-        next_step="; ".join(by_hand.commands(pair, observe.now(pair))),
-        runbook="Going back is not proven safe",
+    happened = (
+        f"{pair.primary.name} was not started: it is not proven that {pair.standby.name} was never promoted ({why})"
     )
+    return telling.failed(pair, happened, target=pair.name, runbook="Going back is not proven safe")
 
 
 def _streams(pair: Pair) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from day2.errors import Day2Error, StepFailed, Unavailable
-from day2.operations.dr_drill import by_hand, control, fence, observe, slots
+from day2.operations.dr_drill import control, fence, observe, slots, telling
 from day2.operations.dr_drill.pair import Pair, Seen
 from day2.postgres.server import Server
 
@@ -34,6 +34,11 @@ def replay(pair: Pair, *, seconds: float) -> dict[str, Any]:
 
     Raises StepFailed when the replay is paused, or when the time is over.
     """
+    with telling.stated(pair):
+        return _replay(pair, seconds)
+
+
+def _replay(pair: Pair, seconds: float) -> dict[str, Any]:
     begun = time.monotonic()
     seen = observe.observe(pair.standby, pair.primary)
     if seen.takes_writes:
@@ -61,6 +66,11 @@ def promote(pair: Pair, *, seconds: float, attested: str = "") -> dict[str, Any]
     Raises StepFailed, with nothing promoted, unless the fence is proven at this moment. A promotion that
     does not end in time may still happen later: it is never tried again without a person.
     """
+    with telling.stated(pair):
+        return _take_over(pair, seconds, attested=attested)
+
+
+def _take_over(pair: Pair, seconds: float, *, attested: str) -> dict[str, Any]:
     begun = time.monotonic()
     before = observe.look(pair)
     timelines = [each.timeline or 0 for each in before if not each.takes_writes]
@@ -247,10 +257,4 @@ def _timed_out(pair: Pair, seconds: float) -> StepFailed:
 
 
 def _failed(pair: Pair, why: str, runbook: str) -> StepFailed:
-    return StepFailed(
-        f"{pair.standby.name}: {why}",
-        target=pair.name,
-        left=observe.describe(pair),
-        next_step="; ".join(by_hand.commands(pair, observe.now(pair))),
-        runbook=runbook,
-    )
+    return telling.failed(pair, f"{pair.standby.name}: {why}", target=pair.name, runbook=runbook)

@@ -16,7 +16,7 @@ from typing import Any
 from day2.errors import Day2Error, StepFailed
 from day2.hosts.shell import Shell
 from day2.inventory.drill import MultiHost, Route, Route53, RouteCommand
-from day2.operations.dr_drill import by_hand, dns, observe
+from day2.operations.dr_drill import dns, observe, telling
 from day2.operations.dr_drill.finding import Finding
 from day2.operations.dr_drill.pair import Node, Pair
 from day2.postgres.server import Server
@@ -48,6 +48,11 @@ def move(route: Route, pair: Pair, to: Node, *, tools: Tools) -> dict[str, Any]:
 
     Raises StepFailed when that server takes no writes (nothing is moved then), or clients do not arrive.
     """
+    with telling.stated(pair):
+        return _send(route, pair, to, tools)
+
+
+def _send(route: Route, pair: Pair, to: Node, tools: Tools) -> dict[str, Any]:
     begun = time.monotonic()
     try:
         observe.try_write(to.server)
@@ -151,15 +156,4 @@ def _reachable(route: RouteCommand, tools: Tools) -> Finding:
 
 
 def _failed(pair: Pair, why: str) -> StepFailed:
-    return StepFailed(
-        why,
-        target=pair.name,
-        left=observe.describe(pair),
-        next_step="; ".join(
-            (
-                "send clients to the server that takes writes by hand, then run this step again",
-                *by_hand.commands(pair, observe.now(pair)),
-            )
-        ),
-        runbook="Clients do not reach the new primary",
-    )
+    return telling.failed(pair, why, target=pair.name, runbook=dns.RUNBOOK)
