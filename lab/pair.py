@@ -26,6 +26,11 @@ STREAM_SECONDS = 30
 WAL_FILE = re.compile(r"([0-9A-F]{8})(?:[0-9A-F]{16}|\.history)")
 WAY_OUT = "run dr_drill.production with mode `failback` for orders, or `make clean` to begin anew"
 
+FENCED = (
+    "orders was stopped while orders-standby follows, and not by the lab, so it must stay stopped: a drill may be "
+    "about to promote. If none is at work, `make down` and `make up` start it"
+)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -63,15 +68,17 @@ def startable(primary: Found, standby: Found) -> list[str]:
 
 
 def described(primary: Found, standby: Found) -> str:
-    """Why the pair is not normal, in one line."""
+    """Why the pair is not normal and what to run, in one line."""
     if primary.running and standby.running and primary.files == standby.files == "primary":
-        return "orders and orders-standby BOTH take writes: stop one of them now"
+        return f"orders and orders-standby BOTH take writes: stop one of them now, then {WAY_OUT}"
+    if primary.stopped_by_hand and standby.running and standby.files == "standby":
+        return f"{FENCED}: {WAY_OUT}"
     parts = []
     for name, one, other in ((ORDERS, primary, standby), (STANDBY, standby, primary)):
         kind = {"none": "has no data", "primary": "is a primary", "standby": "is a standby"}[one.files]
         kept = one.files == "primary" and not may_write(one, other)
         parts.append(f"{name} {kind}{' that must stay stopped' if kept else ''}")
-    return f"{' and '.join(parts)}, as a drill left them"
+    return f"{' and '.join(parts)}, as a drill left them: {WAY_OUT}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class Pair:
     def start_what_is_safe(self) -> None:
         """Start what cannot become a second primary, and say what state the pair is in."""
         found = self.look()
-        say(f"  {described(*found)}: {WAY_OUT}", style="bold yellow")
+        say(f"  {described(*found)}", style="bold yellow")
         for name in startable(*found):
             server = self.primary if name == ORDERS else self.standby
             try:
