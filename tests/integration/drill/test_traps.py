@@ -13,7 +13,7 @@ import pytest
 
 from day2.errors import StepFailed
 from day2.hosts.shell import Local
-from day2.operations.dr_drill import aside, control, controldata, observe, reclone, rejoin, rewind
+from day2.operations.dr_drill import aside, configured, control, controldata, observe, reclone, rejoin, rewind
 from day2.operations.dr_drill.pair import Pair
 from day2.postgres import binaries
 from tests.integration.drill import making
@@ -38,7 +38,7 @@ def old_pair(servers_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 def by_hand(pair: Living, *options: str) -> str:
     """pg_rewind of the old primary as one would type it; its exit code first."""
     node = pair.pair.primary
-    source = control.setting(node, "primary_conninfo")
+    source = configured.value(node, "primary_conninfo")
     target = f"--target-pgdata={control.data(node)}"
     done = node.shell.run("pg_rewind", target, f"--source-server={source} dbname=postgres", *options)
     return f"{done.code} {done.stdout} {done.stderr}"
@@ -190,7 +190,7 @@ def test_11_the_archive_takes_what_a_promotion_leaves_and_refuses_other_content(
     assert observe.until(lambda: pair.sql(pair.pair.standby, failed), seconds=20)
     names = [each.name for each in (pair.folder / "archive").iterdir()]
     assert "00000002.history" in names
-    command = control.setting(pair.pair.primary, "archive_command")
+    command = configured.value(pair.pair.primary, "archive_command")
     history = pair.folder / "archive" / "00000002.history"
     other = pair.home(pair.pair.primary) / "other.history"
     other.write_text("another timeline")
