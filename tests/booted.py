@@ -15,7 +15,7 @@ from lab.approver import READ_SECONDS
 from lab.client import Client
 
 ENDED = ("success", "failed")
-RUN_SECONDS = 240
+RUN_SECONDS = 420
 
 
 @dataclass

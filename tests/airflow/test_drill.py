@@ -13,6 +13,8 @@ import pytest
 from lab.fleet import ORDERS, STANDBY
 from tests.booted import Finished, Suite
 
+# A drill goes through eighteen tasks, twice as many processes, and two people.
+pytestmark = pytest.mark.timeout(900)
 DAG = "dr_drill.production"
 NORMAL = "orders is a primary and takes writes; orders-standby is a standby that streams"
 
@@ -31,9 +33,16 @@ def start(suite: Suite, **conf: Any) -> str:
 
 
 def answer(suite: Suite, run_id: str, task: str, option: str, **form: Any) -> None:
-    suite.wait(lambda: state(suite, run_id, task) in ("awaiting_input", "failed", "skipped"), f"{task} to ask")
-    assert state(suite, run_id, task) == "awaiting_input", f"{task} does not ask"
+    ends = ("awaiting_input", "failed", "skipped", "upstream_failed")
+    suite.wait(lambda: state(suite, run_id, task) in ends, f"{task} to ask")
+    assert state(suite, run_id, task) == "awaiting_input", errors(suite, run_id)
     suite.approver.approve(DAG, run_id, option, task=task, **form)
+
+
+def errors(suite: Suite, run_id: str) -> list[str]:
+    """What the tasks that failed said."""
+    failed = [each for each in suite.operator.tasks(DAG, run_id) if each["state"] == "failed"]
+    return [f"{each['task_id']}: {line}" for each in failed for line in suite.operator.errors(each)]
 
 
 def state(suite: Suite, run_id: str, task: str) -> str | None:

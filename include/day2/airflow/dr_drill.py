@@ -31,6 +31,8 @@ MODES = {
     "live": "LIVE: an unplanned failover; stays in the recovery region",
     "failback": "Failback: from wherever a failover left the servers",
 }
+# Up to here a policy that changed since the approval stops the drill; from here on stopping is the greater harm.
+BEGINS = ("watch", "declare", "fence")
 PROBE_SECONDS = 60.0
 WARM_UP = 3
 
@@ -61,7 +63,8 @@ def acts(function: Callable[[Strategy, Asked], Measures]) -> Any:
             get_current_context()["target"] = target["name"]  # else Airflow names it after the whole target
             log.info("not part of mode %s: nothing is done", planned["mode"])
             return
-        with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
+        finishing = step not in BEGINS
+        with steps.acting(planned, approved, step=step, target=target["name"], finishing=finishing) as outcome:
             here = steps.environment(planned["environment"])
             way = ways.way(here, planned, target["name"])
             try:
@@ -211,9 +214,9 @@ def clear_up(planned: dict[str, Any] | None, approved: dict[str, Any] | None) ->
     for target in planned["targets"]:
         name = target["name"]
         try:
-            with steps.acting(planned, approved, step="clear_up", target=name) as outcome:
+            _end_probe(here, now, name)
+            with steps.acting(planned, approved, step="clear_up", target=name, finishing=True) as outcome:
                 way = ways.way(here, planned, name)
-                _end_probe(here, now, name)
                 outcome.measures["settled"] = way.settle()
                 outcome.measures |= way.clear_up()
                 _tell_state(way, outcome)
@@ -288,7 +291,7 @@ def _settle(planned: dict[str, Any] | None, approved: dict[str, Any] | None, *, 
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, run.current())
     for target in planned["targets"]:
-        with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
+        with steps.acting(planned, approved, step=step, target=target["name"], finishing=True) as outcome:
             way = ways.way(here, planned, target["name"])
             outcome.measures |= way.settle()
             _tell_state(way, outcome)

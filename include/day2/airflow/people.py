@@ -113,7 +113,8 @@ class Hold(BaseOperator):
     template_fields: Sequence[str] = ("planned",)
 
     def __init__(self, *, planned: Any, time: timedelta, **kwargs: Any) -> None:
-        super().__init__(task_id="hold", **kwargs)
+        # Airflow 3.3.2 fails a task that resumes before the scheduler has heard that its first half ended.
+        super().__init__(task_id="hold", retries=3, retry_delay=timedelta(seconds=5), **kwargs)
         self.planned = planned
         self.time = time
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ def living(folder: Path, **settings: str) -> Iterator[Living]:
         for node in nodes:
             with suppress(Exception):
                 node.shell.run("pg_ctl", "stop", "--mode=immediate", "--silent")
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _node(folder: Path, name: str, port: int, found: Binaries) -> Node:

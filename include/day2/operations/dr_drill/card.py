@@ -86,7 +86,9 @@ class TargetCard:
 
     @property
     def point_of_no_return(self) -> datetime | None:
-        """From the beginning of the promotion on, going back costs."""
+        """From the beginning of the promotion on, going back costs; never, where it is said to be free after it too."""
+        if all(each.measures.get("safe_to_abort") for each in self.steps if each.name == "promote"):
+            return None
         return next((each.started for each in self.steps if each.name == "promote"), None)
 
 

@@ -51,6 +51,9 @@ def _all(found: Card) -> Iterator[Gap]:
         yield from _objectives(target)
         yield from _measured(target)
         yield from _steps(target)
+        # An emergency and the way back from it begin with servers that are not what they should be.
+        if found.mode == "drill":
+            yield from (_not_ready(target.name, each) for each in target.readiness if not each["ok"])
     yield from (_manual(each) for each in found.manual if each["result"] != "done")
     names = [each.name for each in found.targets]
     broken = {each.name for each in found.targets if any(_steps(each))}
@@ -92,7 +95,6 @@ def _measured(target: TargetCard) -> Iterator[Gap]:
         yield Gap(name, "route_simulated", "the way clients take was simulated: it is not proven", "warning")
     for point in measured("promote", "passed_over") or ():
         yield Gap(name, f"damaged:{point['point']}", f"recovery point {point['point']} is damaged: {point['why']}")
-    yield from (_not_ready(name, each) for each in target.readiness if not each["ok"])
 
 
 def _not_ready(target: str, finding: Row) -> Gap:

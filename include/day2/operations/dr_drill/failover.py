@@ -120,7 +120,8 @@ class Failover:
         Never in an emergency: there a person decides which server lives.
         """
         now = observe.now(self.pair)
-        if now == "fenced" and self.mode == "drill":
+        # `down`: a worker may have been killed while it did just this; it refuses where that is not safe.
+        if now in ("fenced", "down") and self.mode == "drill":
             return {"settled": "the old primary takes writes again"} | fence.unfence(self.pair)
         if now in ("promoted", "failed_over") and self.policy.on_failure == "roll_back" and self.mode == "drill":
             self.rejoin()
