@@ -21,6 +21,7 @@ from lab.postgres import reachable_temporary_folder
 from tests.integration.drill.making import Living, living
 
 GOAL = 1.3
+STOPPED = 3  # pg_ctl status: no server is running
 BULK = "create table public.bulk as select g, md5(g::text) from generate_series(1, 200000) g"
 PARTS = ("promote to verified write", "rejoin")
 
@@ -36,7 +37,8 @@ class Times:
 def runs(repeat: int) -> Iterator[dict[str, Any]]:
     """Both sides in turns, a fresh pair each time. Yields a row a part."""
     load = machine.load()
-    ours, bare = [], []
+    ours: list[Times] = []
+    bare: list[Times] = []
     for number in range(repeat):
         for side in (ours, bare) if number % 2 else (bare, ours):
             side.append(_measured(_by_steps if side is ours else _by_hand))
@@ -93,16 +95,21 @@ def _by_steps(made: Living) -> Times:
 
 
 def _by_hand(made: Living) -> Times:
-    """As facts and manuals have it: promote, wait until a write is accepted; checkpoint, rewind, start, wait."""
+    """The same steps with PostgreSQL's programs: is it stopped, is all replayed, keep WAL, promote, write."""
     old, new = made.pair.primary, made.pair.standby
     made.ctl(old, "stop", "--mode=immediate", "--silent")
     began = time.monotonic()
+    if old.shell.run("pg_ctl", "status").code != STOPPED:
+        raise AssertionError("the old primary runs")
+    while _psql(made, "select pg_last_wal_replay_lsn() >= pg_last_wal_receive_lsn()") != "t":
+        time.sleep(0.02)
+    _psql(made, "select pg_create_physical_replication_slot('day2_peer', true)")
     made.ctl(new, "promote", "--wait", "--silent")
+    _psql(made, "checkpoint")
     _write(made)
     taken = time.monotonic() - began
     began = time.monotonic()
-    made.sql(new, "checkpoint")
-    made.sql(new, "select pg_create_physical_replication_slot('day2_peer', true)")
+    _psql(made, "checkpoint")
     source = f"host=127.0.0.1 port={new.server.port} user=postgres passfile={made.home(old)}/.pgpass dbname=postgres"
     data = made.home(old) / "data"
     saved = {path: path.read_bytes() for path in data.glob("*.conf")}
@@ -110,9 +117,16 @@ def _by_hand(made: Living) -> Times:
     for path, content in saved.items():
         path.write_bytes(content)
     made.start(old)
-    while made.sql(new, "select count(*) from pg_stat_replication where state = 'streaming'") != 1:
+    while _psql(made, "select count(*) from pg_stat_replication where state = 'streaming'") != "1":
         time.sleep(0.05)
     return Times(taken, time.monotonic() - began)
+
+
+def _psql(made: Living, query: str) -> str:
+    """A query on the new primary, as somebody at a terminal asks it."""
+    new = made.pair.standby
+    where = f"host=127.0.0.1 port={new.server.port} user=postgres passfile={made.home(new)}/.pgpass dbname=orders"
+    return require(new.shell, "psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", "-d", where, "-c", query).strip()
 
 
 def _write(made: Living) -> None:
