@@ -144,6 +144,14 @@ def test_nobody_signs_their_own_drill(suite: Suite, proven: None) -> None:
     assert finished.state_of("sign_off") == "failed"
 
 
+def test_nobody_approves_their_own_drill(suite: Suite, proven: None) -> None:
+    run_id = suite.start(DAG, targets=["orders"], reason="my own")
+    suite.wait(lambda: state(suite, run_id, "approve") == "awaiting_input", "the approval to be asked for")
+    suite.operator.approve(DAG, run_id)
+    finished = suite.finish(DAG, run_id)
+    assert (finished.record["verdict"], finished.record["steps"]) == ("CANCELLED", [])
+
+
 def test_an_emergency_without_a_ticket_is_refused(suite: Suite, proven: None) -> None:
     finished = suite.run(DAG, mode="live", reason="the region is gone")
     assert finished.record["verdict"] == "FAILED"

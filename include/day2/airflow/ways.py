@@ -23,7 +23,7 @@ def strategy(
     here: Environment, database: Database, *, mode: str, digest: str = "plan", roles: tuple[str, ...] = ()
 ) -> Strategy:
     policy = here.drill_policy(database)
-    if policy.strategy == "rebuild":
+    if policy.strategy == "restore":
         return _rebuild(here, database, policy, mode=mode, digest=digest, roles=roles)
     return _failover(here, database, policy, mode=mode)
 

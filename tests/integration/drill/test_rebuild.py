@@ -80,7 +80,7 @@ def rebuild(kept: tuple[FolderStore, str, list[str]], recovery: Running, scratch
     store, key, _ = kept
     made = Rebuild(
         name=DATABASE,
-        policy=DrillPolicy(strategy="rebuild"),
+        policy=DrillPolicy(strategy="restore"),
         mode="drill",
         store=store,
         identity=key,

@@ -161,7 +161,7 @@ def test_without_markers_the_loss_is_told_from_the_last_replayed_commit_or_the_r
         told = verify.verify(ledger, question(pair))
         with step(ledger, "promote") as measures:
             measures["snapshot_at"] = (declared - timedelta(hours=1)).isoformat()
-        rebuilt = verify.verify(ledger, question(pair, policy=POLICY.model_copy(update={"strategy": "rebuild"})))
+        rebuilt = verify.verify(ledger, question(pair, policy=POLICY.model_copy(update={"strategy": "restore"})))
     assert (told["rpo_method"], told["rpo_seconds"], told["lost"]) == ("last replayed commit", 2.5, None)
     assert (rebuilt["rpo_method"], rebuilt["rpo_seconds"], rebuilt["lost"]) == ("recovery point", 3600.0, None)
     assert told["previous_timeline"] is None

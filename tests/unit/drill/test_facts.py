@@ -14,7 +14,7 @@ from day2.validation import run
 from day2.validation.suite import load
 
 POLICY = DrillPolicy(rto="PT1M", rpo="PT10S", verify_writes=3)
-REBUILD = DrillPolicy(rto="PT1H", rpo="P1D", verify_writes=3, strategy="rebuild")
+REBUILD = DrillPolicy(rto="PT1H", rpo="P1D", verify_writes=3, strategy="restore")
 STATE = {"state": "orders is stopped; …", "safe_to_abort": False}
 WHOLE: dict[str, dict[str, Any]] = {
     "declare": {"declared_at": "2026-11-23T06:00:00+00:00", "readiness_red": 0},

@@ -47,7 +47,7 @@ def row(target: str, measured: Measured, policy: DrillPolicy, *, mode: Mode) -> 
 def excused(policy: DrillPolicy, mode: Mode) -> dict[str, str]:
     """The facts that this mode and this strategy cannot have, each with the reason."""
     found: dict[str, str] = {}
-    if policy.strategy == "rebuild":
+    if policy.strategy == "restore":
         found |= dict.fromkeys((*TAKE_OVER, *RETURN), BESIDE)
     else:
         found["restored_equal"] = "nothing is restored, a standby takes over"

@@ -135,7 +135,7 @@ def _target_lines(planned: Mapping[str, Any], target: Mapping[str, Any]) -> Iter
 def _target(environment: Environment, database: Database) -> dict[str, Any]:
     policy = environment.drill_policy(database)
     owner = database.owner or environment.owner
-    if policy.strategy == "rebuild":
+    if policy.strategy == "restore":
         return {
             "name": database.name,
             "owner": owner,

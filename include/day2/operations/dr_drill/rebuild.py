@@ -1,4 +1,4 @@
-"""Strategy `rebuild`: a database comes back in the recovery region from the repository alone.
+"""Strategy `restore`: a database comes back in the recovery region from the repository alone.
 
 As if the primary region, the ledger and Airflow's history were gone: nothing here reads any of them. In
 a drill production goes on untouched, and what was rebuilt is dropped at the end.

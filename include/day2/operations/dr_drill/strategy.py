@@ -1,6 +1,6 @@
 """What every strategy of recovery can do; the graph knows no more of it than this.
 
-`failover` promotes a standby, `rebuild` restores from the repository. A managed service (RDS, Aurora)
+`failover` promotes a standby, `restore` restores from the repository. A managed service (RDS, Aurora)
 is a further one.
 """
 

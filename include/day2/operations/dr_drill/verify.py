@@ -91,7 +91,7 @@ def _loss(story: Story, declared_at: datetime, first: Sample, recovered: set[int
     before = {n: at for n, at in known.items() if at < first.answered_at and n != first.n}
     after = known.keys() - before.keys() - recovered
     counted: Rpo
-    if story.question.policy.strategy == "rebuild":
+    if story.question.policy.strategy == "restore":
         counted = measures.rpo_of_point(declared_at, story.moment("promote", "snapshot_at"))
     elif before:
         counted = measures.rpo(before, recovered)
