@@ -269,7 +269,8 @@ def scorecard(planned: dict[str, Any]) -> dict[str, Any]:
             ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=ways.policy(here).action_due
         )
         telling.say("Corrective actions", [str(each) for each in opened] or ["none"])
-        made = page.publish(ledger, run=now.key, store=connections.store(ways.evidence(here)))
+        kept = ways.evidence(here)
+        made = page.publish(ledger, run=now.key, store=connections.store(kept), lock=kept.object_lock)
         ledger.append(
             "evidence", run=now.key, body={"attempt": now.attempt, "step": "scorecard", "artefacts": [made.artefact]}
         )

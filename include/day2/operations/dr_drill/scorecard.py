@@ -5,12 +5,15 @@ It is made from ledger entries alone, so it can be made again: the same entries 
 
 from __future__ import annotations
 
+import logging
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from day2.inventory.model import ObjectLock
 from day2.ledger.store import Entry, Ledger
 from day2.operations.dr_drill import card as cards
 from day2.operations.dr_drill import details, timeline, trend
@@ -24,6 +27,7 @@ from day2.units import duration
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+log = logging.getLogger("day2")
 TEMPLATE = Path(__file__).with_name("scorecard.html.j2")
 QUERY = Path(__file__).with_name("scorecard.sql")
 KIND = "evidence"
@@ -136,8 +140,8 @@ class Published:
     briefing: list[str]
 
 
-def publish(ledger: Ledger, *, run: str, store: Store) -> Published:
-    """Make the page from the ledger as it is now, and keep it as evidence.
+def publish(ledger: Ledger, *, run: str, store: Store, lock: ObjectLock | None = None) -> Published:
+    """Make the page from the ledger as it is now, and keep it as evidence, locked where the repository locks.
 
     `upto` in the artefact is the last entry it was made from: with it, the same bytes can be made again.
     """
@@ -147,12 +151,16 @@ def publish(ledger: Ledger, *, run: str, store: Store) -> Published:
     name = "".join(each if each.isalnum() or each in "-_." else "_" for each in card.run)
     key = f"drills/{name}/scorecard-{sha256(html)[:12]}.html"
     store.put(key, html)
-    until = store.locked_until(key)
+    if lock:
+        until = datetime.now(UTC) + timedelta(days=lock.days)
+        if problem := store.lock(key, mode=lock.mode, until=until).problem:
+            log.warning("%s/%s is not locked: %s", store.url, key, problem)
+    locked = store.locked_until(key)
     artefact = {
         "uri": f"{store.url}/{key}",
         "sha256": sha256(html),
         "size": len(html),
-        "retain_until": until.isoformat() if until else None,
+        "retain_until": locked.isoformat() if locked else None,
         "upto": card.last_seq,
     }
     return Published(artefact, briefing(card) + [f"scorecard: {artefact['uri']} (sha256 {artefact['sha256']})"])
