@@ -48,6 +48,9 @@ def dr_drill(environment: Environment, policy: DrillPolicy) -> None:
 
     chain(*forward, hold, *back, undone, cleared, validated, scored, unlocked, signed, recorded, closed)
     forward >> undone
+    # Of a run that somebody ends, only teardowns still run, and each waits for those it names itself.
+    cleared >> [unlocked, recorded]
+    unlocked >> recorded
     watched >> validated
     locked >> [validated, scored]
     [*forward, *back, validated, signed] >> closed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +17,8 @@ from tests.booted import Finished, Suite
 # A drill goes through eighteen tasks, twice as many processes, and two people.
 pytestmark = pytest.mark.timeout(900)
 DAG = "dr_drill.production"
+# The writer's pause and its time to connect again; the probe's rhythm.
+SLACK = timedelta(seconds=1.5)
 NORMAL = "orders is a primary and takes writes; orders-standby is a standby that streams"
 
 
@@ -91,13 +93,26 @@ def test_a_drill_of_both_strategies_passes(drill: Finished) -> None:
 
 
 def test_the_measured_rto_is_what_the_writer_lived_through(suite: Suite, drill: Finished) -> None:
+    """The writer knows both servers and follows the promotion by itself; the probe's endpoint follows the route."""
     declared = datetime.fromisoformat(measures(drill, "declare")["declared_at"])
     times = [at for _, at in acknowledged(suite)]
-    gaps = [(after - before, before, after) for before, after in pairwise(times) if after > declared]
-    _, _, back = max(each for each in gaps if each[1] < declared + (each[0]))
-    lived = (next(after for gap, before, after in gaps if gap.total_seconds() > 1.0) - declared).total_seconds()
-    assert measures(drill, "verify")["rto_seconds"] == pytest.approx(lived, abs=2.5)
-    assert back > declared
+    away = [(before, after) for before, after in pairwise(times) if after > declared and longer(before, after)]
+    lost_at, back_at = away[0]
+    ended = {each["step"]: datetime.fromisoformat(each["ended"]) for each in steps(drill, "orders")}
+    began = {each["step"]: datetime.fromisoformat(each["started"]) for each in steps(drill, "orders")}
+    rto = declared + timedelta(seconds=measures(drill, "verify")["rto_seconds"])
+    assert began["fence"] - SLACK < lost_at < ended["fence"] + SLACK, "it lost its server when that was fenced"
+    assert began["promote"] < back_at < rto + SLACK, "and had one again when the standby was promoted"
+    assert back_at - SLACK < rto < ended["route"] + SLACK, "the probe, when its endpoint was moved"
+
+
+def longer(before: datetime, after: datetime) -> bool:
+    """Longer than the writer's own rhythm."""
+    return (after - before).total_seconds() > 1.0
+
+
+def steps(finished: Finished, target: str) -> list[dict[str, Any]]:
+    return [each for each in finished.record["steps"] if each["target"] == target]
 
 
 def test_the_measured_loss_is_what_is_missing_from_the_writers_own_list(suite: Suite, drill: Finished) -> None:
