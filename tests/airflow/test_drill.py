@@ -142,7 +142,10 @@ def test_on_call_reads_state_and_point_of_no_return(suite: Suite, drill: Finishe
         return "\n".join(str(line.get("event")) for line in suite.log(drill, task))
 
     assert "going back is free" in text("fence[1]") + text("fence[0]")
-    assert "point of no return" in text("promote[0]")
+    assert [f"{task}: point of no return" in text(f"promote[{n}]") for n, task in enumerate(("orders", "billing"))] == [
+        True,
+        False,
+    ], "a restore beside production can always be thrown away"
     assert "going back costs a failback" in text("route[0]") + text("route[1]")
 
 

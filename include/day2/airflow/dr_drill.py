@@ -158,7 +158,8 @@ def replay(way: Strategy, ask: Asked) -> Measures:
 @acts
 def promote(way: Strategy, ask: Asked) -> Measures:
     """POINT OF NO RETURN: the recovery region takes over. From here going back costs a failback."""
-    log.warning("%s: point of no return: from here going back costs a failback", ask.name)
+    if ask.planned["mode"] == "live" or ask.target["strategy"] == "failover":
+        log.warning("%s: point of no return: from here going back costs a failback", ask.name)
     return way.promote()
 
 
