@@ -109,9 +109,18 @@ def breaking(pair: Pair, at: int, *, kill: bool = False) -> tuple[Pair, list[Bre
     return made, [each.shell for each in made.nodes if isinstance(each.shell, Breaking)]
 
 
-def in_a_process(what: Callable[[], Any]) -> int | None:
-    """Run it as a worker does, in a process of its own. Returns the exit code: negative if it was killed."""
-    process = multiprocessing.get_context("fork").Process(target=what)
+def in_a_process(step: str, pair: Pair) -> int | None:
+    """Run a step as a worker does, in a process of its own. Returns the exit code: negative if it was killed.
+
+    Not forked from this process: its threads, one of them in libpq, may hold a lock that the child waits for.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=_work, args=(step, pair))
     process.start()
     process.join(120)
     return process.exitcode
+
+
+def _work(step: str, pair: Pair) -> None:
+    steps()[step](pair)

@@ -82,7 +82,7 @@ def test_a_worker_that_is_killed_during_any_command_of_a_step(pair: Living, step
         reach(pair, step)
         for nth in range(1, 99):
             broken, _shells = breaking(pair.pair, nth, kill=True)
-            code = in_a_process(lambda broken=broken: steps()[step](broken))
+            code = in_a_process(step, broken)
             assert observe.now(pair.pair) in (*SAFE, "unknown")
             if code == 0:
                 break
@@ -98,7 +98,7 @@ def test_a_rewind_that_is_interrupted_at_any_command_ends_in_a_rejoined_server(p
         drill(pair.pair, until="promote", mode="immediate")
         for nth in range(1, 99):
             broken, _shells = breaking(pair.pair, nth, kill=kill)
-            code = in_a_process(lambda broken=broken: steps()["rejoin"](broken))
+            code = in_a_process("rejoin", broken)
             assert observe.now(pair.pair) in (*SAFE, "unknown")
             if code == 0:
                 break
