@@ -1,6 +1,8 @@
 # The commands of this project. `make demo` on a bare machine: Python 3.11 and make are enough.
 
 PYTHON ?= python3
+# make demo OPERATION=dr_drill
+OPERATION ?= database_backup
 BIN := .venv/bin
 export PYTHONPATH := include:.
 # Python that compiles anew at every start makes Airflow three times slower.
@@ -18,8 +20,8 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-ve
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: .venv/run.stamp ## boot the lab and Airflow, back up the demo's databases for real, show the result
-	@$(BIN)/python -m lab demo
+demo: .venv/run.stamp ## boot the lab, back up its databases for real, show the result; OPERATION=dr_drill: fail over and back
+	@$(BIN)/python -m lab demo --dag $(OPERATION).production
 
 up: .venv/run.stamp ## boot the lab and Airflow, run nothing
 	@$(BIN)/python -m lab up
@@ -34,7 +36,11 @@ clean: ## stop everything and remove the lab's state (backups included); the env
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m lab clean; fi
 
 test: .venv/dev.stamp ## every test this machine can run; says why it skips one
-	@$(BIN)/python -m pytest
+	@# Two at a time: both mostly wait, for servers and for Airflow. The second one's words come after the first's.
+	@$(BIN)/python -m pytest tests/airflow tests/ui >.test-airflow.log 2>&1 & airflow=$$!; \
+	$(BIN)/python -m pytest tests/integration tests/unit; others=$$?; \
+	wait $$airflow; status=$$?; cat .test-airflow.log; rm .test-airflow.log; \
+	test $$others -eq 0 && test $$status -eq 0
 
 lint: .venv/dev.stamp ## ruff, mypy, yamllint, and the inventory's own check
 	@$(BIN)/ruff check .

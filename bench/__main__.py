@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from bench import copies, docs, machine, orchestration, parsing, results, servers, tables
+from bench import copies, docs, drills, machine, orchestration, parsing, results, servers, tables
 from bench.copies import Chosen
 from bench.measure import Comparison
 from bench.servers import Bench
@@ -36,6 +36,7 @@ def everything(context: typer.Context, scale: float = SCALE, repeat: int = REPEA
         transfer(context, [*COPIES], "")
         parse(context)
         dag(context, targets)
+        drill(context)
 
 
 @app.command()
@@ -74,6 +75,16 @@ def dag(context: typer.Context, targets: str = typer.Argument("1,10,50,100")) ->
     for each in orchestration.runs(counts):
         rows = results.save("dag", each, scale=context.obj.scale)
     console.print(orchestration.grid(rows).rich())
+    _say_load()
+
+
+@app.command()
+def drill(context: typer.Context) -> None:
+    """Take over and rejoin, against the same by hand with pg_ctl and pg_rewind."""
+    rows = list(drills.runs(context.obj.repeat))
+    for each in rows:
+        results.save("drill", each, scale=context.obj.scale)
+    console.print(drills.grid(rows).rich())
     _say_load()
 
 

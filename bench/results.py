@@ -10,7 +10,7 @@ from typing import Any
 from bench import machine
 
 FOLDER = Path(__file__).parent / "results"
-NAMED_BY = {"act": "name", "proof": "name", "restore": "name", "dag": "targets", "parse": "file"}
+NAMED_BY = {"act": "name", "proof": "name", "restore": "name", "dag": "targets", "parse": "file", "drill": "part"}
 PROGRAMS = ("pg_basebackup", "pg_dump", "zstd", "age", "tar", "aws")
 
 

@@ -48,6 +48,9 @@ def dr_drill(environment: Environment, policy: DrillPolicy) -> None:
 
     chain(*forward, hold, *back, undone, cleared, validated, scored, unlocked, signed, recorded, closed)
     forward >> undone
+    # Of a run that somebody ends, only teardowns still run, and each waits for those it names itself.
+    cleared >> [unlocked, recorded]
+    unlocked >> recorded
     watched >> validated
     locked >> [validated, scored]
     [*forward, *back, validated, signed] >> closed
@@ -61,7 +64,9 @@ for each_environment in inventory.environments():
     with DAG(
         schedule=cron(drills.schedule, each_environment),
         params={
-            "mode": Param("drill", type="string", enum=list(operation.MODES), values_display=operation.MODES, title="Mode"),
+            "mode": Param(
+                "drill", type="string", enum=list(operation.MODES), values_display=operation.MODES, title="Mode"
+            ),
             "targets": choosing(names, title="Databases", description="Which databases the drill is for."),
             "declared_at": Param(
                 None,
@@ -69,6 +74,14 @@ for each_environment in inventory.environments():
                 format="date-time",
                 title="Declared at",
                 description="LIVE only: when the emergency was declared, if the clock of the RTO runs since then.",
+            ),
+            "attested": Param(
+                None,
+                type=["null", "string"],
+                maxLength=500,
+                title="Taken out of service by hand",
+                description="LIVE only, and only if the old primary's host does not answer: how you made sure that it"
+                " takes no writes. It is recorded under your name.",
             ),
             **asking(),
         },

@@ -140,7 +140,14 @@ class Airflow:
         except httpx.TransportError:
             return False
         parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
-        return health.is_success and all(health.json()[part]["status"] == "healthy" for part in parts)
+        healthy = health.is_success and all(health.json()[part]["status"] == "healthy" for part in parts)
+        return healthy and self._is_ours()
+
+    def _is_ours(self) -> bool:
+        """Another lab may have taken the port between our look at it and our start: only ours knows our passwords."""
+        login = {"username": "operator", "password": self.passwords["operator"]}
+        answer = httpx.post(f"{self.url}/auth/token", json=login, timeout=10, trust_env=False)
+        return answer.status_code == httpx.codes.CREATED
 
     def _settings(self) -> dict[str, dict[str, object]]:
         secrets, home = self.fleet.secrets, self.places.airflow

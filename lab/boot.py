@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from psycopg.conninfo import make_conninfo
+
 from lab import files, places
 from lab.airflow import Airflow
 from lab.connections import write_connections
-from lab.fleet import ORDERS, Fleet, fleet
+from lab.edge import Edge, edge
+from lab.fleet import Fleet, fleet
 from lab.halt import WRITER, down
-from lab.places import CHECKOUT, Places
-from lab.ports import Ports
+from lab.pair import ORDERS, STANDBY, is_normal
+from lab.places import Places
+from lab.ports import LOOPBACK, Ports
 from lab.processes import Processes
 from lab.s3 import PORTS, Credentials, ObjectStore
 from lab.say import timed
 from lab.secrets import Secrets
+from lab.ssh import Host, hosts, python_environment
 
 __all__ = ["Lab", "down", "up"]
 
@@ -35,6 +39,8 @@ class Lab:
     places: Places
     processes: Processes
     fleet: Fleet
+    hosts: list[Host]
+    edge: Edge
     stores: list[ObjectStore]
     airflow: Airflow
 
@@ -48,10 +54,13 @@ def up(*, scale: int = 1, airflow: bool = True) -> Lab:
             with ThreadPoolExecutor() as pool:
                 servers = pool.submit(lab.fleet.start, scale)
                 stores = pool.submit(_start_stores, lab.stores)
+                around = pool.submit(_start_hosts, lab)
                 servers.result()
                 _start_writer(lab)
+                _route(lab)
+                around.result()
                 stores.result()
-            write_connections(where, lab.fleet, lab.stores)
+            write_connections(lab)
             if airflow:
                 lab.airflow.start()
             lab.processes.require(WRITER)
@@ -63,13 +72,15 @@ def _describe(where: Places) -> Lab:
     ports = Ports(where.state / "ports.json")
     secrets = Secrets(where.state / "secrets.json")
     servers = fleet(where, ports, secrets=secrets, binaries=places.server_binaries(where))
+    logins = hosts(where, ports, {name: servers[name] for name in (ORDERS, STANDBY)})
     stores = [_store(where, processes, ports, secrets=secrets, region=region) for region in BUCKETS]
-    return Lab(where, processes, servers, stores, Airflow(where, servers, processes, ports))
+    airflow = Airflow(where, servers, processes, ports)
+    return Lab(where, processes, servers, logins, edge(where, ports), stores, airflow)
 
 
 def _store(where: Places, processes: Processes, ports: Ports, *, secrets: Secrets, region: str) -> ObjectStore:
-    runs = processes.pid(f"s3-{region}")
-    chosen = {each: ports[f"s3-{region}-{each}"] if runs else ports.claim(f"s3-{region}-{each}") for each in PORTS}
+    runs = bool(processes.pid(f"s3-{region}"))
+    chosen = {each: ports.known(f"s3-{region}-{each}", running=runs) for each in PORTS}
     home = where.state / "s3" / region
     home.mkdir(mode=0o700, exist_ok=True)
     admin, user = (Credentials(who, secrets.password(f"s3-{region}/{who}")) for who in ("lab-admin", "day2"))
@@ -87,11 +98,43 @@ def _start_store(store: ObjectStore) -> None:
     store.ensure_bucket(bucket, lock=lock)
 
 
+def _start_hosts(lab: Lab) -> None:
+    """The hosts first: they start together, and while the endpoint does."""
+    with timed("Hosts and endpoint"):
+        lab.edge.make()
+        for host in lab.hosts:
+            host.start()
+        lab.edge.start()
+        for host in lab.hosts:
+            host.wait()
+
+
+def _route(lab: Lab) -> None:
+    """Send clients to the server that takes writes, if the pair is normal; else only follow a moved port."""
+    ports = {lab.fleet[name].port for name in (ORDERS, STANDBY)}
+    if is_normal(*lab.fleet.pair.look()):
+        lab.edge.send_to(lab.fleet[ORDERS].port)
+    elif lab.edge.route not in ports and (writer := lab.fleet.pair.writer()):
+        lab.edge.send_to(writer.port)
+
+
 def _start_writer(lab: Lab) -> None:
-    password = lab.fleet.secrets.password("orders/shop_app")
-    conninfo = lab.fleet[ORDERS].conninfo("orders", user="shop_app", password=password, application_name="shop")
-    files.write_json(lab.places.state / "writer.json", {"conninfo": conninfo})
+    files.write_json(lab.places.state / "writer.json", {"conninfo": _shop(lab.fleet)})
     if not lab.processes.pid(WRITER):
-        ours = (str(CHECKOUT / "include"), str(CHECKOUT), os.environ.get("PYTHONPATH", ""))
-        env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, ours))}
-        lab.processes.start(WRITER, (sys.executable, "-m", "lab.writer", str(lab.places.state)), env=env)
+        command = (sys.executable, "-m", "lab.writer", str(lab.places.state))
+        lab.processes.start(WRITER, command, env=python_environment())
+
+
+def _shop(servers: Fleet) -> str:
+    """How the shop connects: it knows both servers and takes the one that accepts writes."""
+    both = [servers[ORDERS], servers[STANDBY]]
+    return make_conninfo(
+        host=",".join(LOOPBACK for _ in both),
+        port=",".join(str(each.port) for each in both),
+        user="shop_app",
+        password=servers.secrets.password("orders/shop_app"),
+        dbname="orders",
+        application_name="shop",
+        target_session_attrs="read-write",
+        connect_timeout=2,
+    )

@@ -59,9 +59,23 @@ class Client:
         lines = [line for line in log["content"] if isinstance(line, dict)]
         return [line["event"] for line in lines if line.get("level") in ("error", "critical")]
 
+    def asked(self, task: dict[str, Any]) -> dict[str, Any]:
+        """What a task instance asks people: subject, body, options, form."""
+        return self.get(_question(task))
+
+    def respond(self, task: dict[str, Any], option: str, form: dict[str, Any]) -> None:
+        """Choose an option for what a task instance asks."""
+        body = {"chosen_options": [option], "params_input": form}
+        self._answer(self._http.patch(f"/api/v2{_question(task)}", json=body))
+
     def _answer(self, answer: httpx.Response) -> dict[str, Any]:
         if not answer.is_success:
             said = f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text[:500]}"
             raise StepFailed(f"Airflow answered {said}", target="Airflow")
         body: dict[str, Any] = answer.json()
         return body
+
+
+def _question(task: dict[str, Any]) -> str:
+    place = f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}"
+    return f"{place}/{task['map_index']}/hitlDetails"

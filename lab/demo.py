@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from day2 import units
 from day2.errors import Unavailable
+from lab.approver import Approver
 from lab.boot import Lab
 from lab.client import Client
 from lab.fleet import PLATFORM
 from lab.result import show_record
 from lab.say import say, timed
+
+if TYPE_CHECKING:
+    from day2.ledger import Ledger
 
 RUN_SECONDS = 1800
 COLOURS = {
@@ -28,13 +32,19 @@ QUIET = (None, "scheduled", "queued", "none")
 
 def run(lab: Lab, dag: str) -> bool:
     """Trigger the DAG as operator, follow it, print its record. Returns whether the verdict is PASSED."""
-    client = Client(lab.airflow.url, account="operator", password=lab.airflow.passwords["operator"])
+    operation, _, environment = dag.partition(".")
+    backup = f"database_backup.{environment}"
+    if operation == "dr_drill" and not has_passed(lab, backup):
+        say(f"A drill needs recovery points whose restore was tested, and there are none yet: {backup} first.")
+        if not run(lab, backup):
+            return False
+    client = account(lab, "operator")
     client.wait_for_dag(dag)
     run_id = client.trigger(dag, {"reason": "demonstration"})
     say("")
     say(f"{dag}: run {run_id}", style="bold")
     with timed(f"Run of {dag}"):
-        state = follow(client, dag, run_id)
+        state = follow(client, dag, run_id, approver=Approver(account(lab, "approver")))
     say(f"Airflow's state of the run: {state}")
     record = read_record(lab, f"{dag}/{run_id}")
     if record is None:
@@ -44,8 +54,13 @@ def run(lab: Lab, dag: str) -> bool:
     return bool(record["verdict"] == "PASSED")
 
 
-def follow(client: Client, dag: str, run_id: str) -> str:
-    """Print each task's changes of state until the run ends; returns the run's state."""
+def account(lab: Lab, name: str) -> Client:
+    """A session of one of the lab's accounts."""
+    return Client(lab.airflow.url, account=name, password=lab.airflow.passwords[name])
+
+
+def follow(client: Client, dag: str, run_id: str, *, approver: Approver) -> str:
+    """Print each task's changes of state until the run ends, answer what it asks; returns the run's state."""
     seen: dict[str, str | None] = {}
     deadline = time.monotonic() + RUN_SECONDS
     while True:
@@ -54,6 +69,8 @@ def follow(client: Client, dag: str, run_id: str) -> str:
         for task in sorted(client.tasks(dag, run_id), key=lambda each: (each["start_date"] or "~", each["task_id"])):
             if seen.get(task["id"]) != task["state"] and task["state"] not in QUIET:
                 show_change(client, task)
+                if task["state"] == "awaiting_input":
+                    approver.answer(task)
             seen[task["id"]] = task["state"]
         if state in ("success", "failed"):
             return state
@@ -69,8 +86,6 @@ def show_change(client: Client, task: dict[str, Any]) -> None:
         name += f" [{task['rendered_map_index'] or task['map_index']}]"
     took = units.duration(task["duration"]) if task["duration"] and task["state"] != "running" else ""
     say(f"  {time.strftime('%H:%M:%S')}  {name:44} {task['state']:15} {took}", style=COLOURS.get(task["state"], ""))
-    if task["state"] == "awaiting_input":
-        say("            log in as approver and answer it under Required Actions")
     if task["state"] in ("failed", "up_for_retry"):
         for line in client.errors(task)[-3:]:
             say(f"            {line}", style="red")
@@ -78,10 +93,21 @@ def show_change(client: Client, task: dict[str, Any]) -> None:
 
 def read_record(lab: Lab, run: str) -> dict[str, Any] | None:
     """The newest run record of `<dag id>/<run id>` in the ledger."""
+    with ledger(lab) as opened:
+        records = [entry.body for entry in opened.entries(kind="record", run=run)]
+    return records[-1] if records else None
+
+
+def has_passed(lab: Lab, dag: str) -> bool:
+    """Whether the ledger has a record of this DAG whose verdict is PASSED."""
+    with ledger(lab) as opened:
+        records = (entry.body for entry in opened.entries(kind="record"))
+        return any(each["dag_id"] == dag and each["verdict"] == "PASSED" for each in records)
+
+
+def ledger(lab: Lab) -> Ledger:
+    """The ledger, opened as its application does."""
     from day2.ledger import Ledger
 
     password = lab.fleet.secrets.password("platform/day2_ledger_app")
-    conninfo = lab.fleet[PLATFORM].conninfo("day2_ledger", user="day2_ledger_app", password=password)
-    with Ledger.connect(conninfo) as ledger:
-        records = [entry.body for entry in ledger.entries(kind="record", run=run)]
-    return records[-1] if records else None
+    return Ledger.connect(lab.fleet[PLATFORM].conninfo("day2_ledger", user="day2_ledger_app", password=password))

@@ -20,9 +20,16 @@ from lab.say import say
 
 def write_private(path: Path, text: str) -> None:
     """Write `text` readable by the owner alone; the file appears complete or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp makes it 0600
+    write_for(path, text, {})
+
+
+def write_for(path: Path, text: str, owner: RunAs, *, mode: int = 0o600) -> None:
+    """The same for another owner or with more rights. Safe in a folder that belongs to that owner."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # a new file, never through a link
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(text)
+        os.fchmod(file.fileno(), mode)
+    give(Path(name), owner)
     Path(name).replace(path)
 
 

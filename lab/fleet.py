@@ -1,9 +1,9 @@
-"""The PostgreSQL servers of the lab: the platform's, `orders` with its standby, and `billing`."""
+"""The PostgreSQL servers of the lab: the platform's, `orders` with its standby, `billing`, and `recovery`."""
 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,20 @@ from psycopg import sql
 from day2.postgres.binaries import Binaries
 from lab import roles
 from lab.files import own_folder
+from lab.pair import ORDERS, STANDBY, Pair, is_normal, write_passfile
+from lab.pair import settings as pair_settings
 from lab.places import Places
-from lab.ports import LOOPBACK, Ports
-from lab.postgres import SUPERUSER, Server
-from lab.processes import Processes, wait_until
+from lab.ports import Ports
+from lab.postgres import SUPERUSER, Server, adopt
+from lab.processes import Processes
 from lab.roles import Role, ensure_database, ensure_role
 from lab.say import say, timed
 from lab.secrets import Secrets
 
 SEED = Path(__file__).parent / "seed"
-SLOT = "orders_standby"
-PLATFORM, ORDERS, STANDBY, BILLING = "platform", "orders", "orders-standby", "billing"
-NAMES = (PLATFORM, ORDERS, STANDBY, BILLING)
+MAINTENANCE = "postgres"
+PLATFORM, BILLING, RECOVERY = "platform", "billing", "recovery"
+NAMES = (PLATFORM, ORDERS, STANDBY, BILLING, RECOVERY)
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,16 @@ class Fleet:
     def __getitem__(self, name: str) -> Server:
         return self.servers[name]
 
+    @property
+    def pair(self) -> Pair:
+        """The two servers of `orders`."""
+        return Pair(self[ORDERS], self[STANDBY], self.secrets)
+
     def start(self, scale: int) -> None:
         """Start what does not run; make and seed what does not exist yet."""
         with ThreadPoolExecutor() as pool:
-            jobs = [pool.submit(job, scale) for job in (self._platform, self._orders, self._billing)]
-            for job in jobs:
+            work = (self._orders, self._platform, self._billing, self._recovery)
+            for job in [pool.submit(each, scale) for each in work]:
                 job.result()
 
     def _platform(self, _scale: int) -> None:
@@ -64,36 +71,29 @@ class Fleet:
 
     def _orders(self, scale: int) -> None:
         with timed("PostgreSQL orders and its standby"):
+            pair = self.pair
+            if not is_normal(*pair.look()):
+                pair.start_what_is_safe()
+                return
             server = _up(self[ORDERS])
-            writer = Role("shop_app", self.secrets.password("orders/shop_app"))
-            replicator = Role("replicator", self.secrets.password("orders/replicator"), attributes="REPLICATION")
             with server.connect() as connection:
                 self._operators(connection, ORDERS)
-                ensure_role(connection, writer)
-                ensure_role(connection, replicator)
+                ensure_role(connection, Role("shop_app", self.secrets.password("orders/shop_app")))
+                ensure_role(connection, roles.replicator_role(self.secrets.password("orders/replicator")))
+                ensure_role(connection, roles.drill_role(self.secrets.password("orders/day2_drill")))
             self._seed(server, "orders", scale)
-            self._standby(server)
+            for database in (MAINTENANCE, "orders"):
+                with server.connect(database) as connection:
+                    roles.grant_drills(connection)
+            with server.connect("orders") as connection:
+                roles.grant_reading(connection)
+            pair.attach()
 
-    def _standby(self, primary: Server) -> None:
-        with primary.connect() as connection:
-            query = "SELECT pg_create_physical_replication_slot(%s, true) WHERE NOT EXISTS"
-            query += " (SELECT FROM pg_replication_slots WHERE slot_name = %s)"
-            connection.execute(query, (SLOT, SLOT))
-        standby = self[STANDBY]
-        if standby.create_standby(f"host={LOOPBACK} port={primary.port} user={SUPERUSER} application_name={SLOT}"):
-            say("  orders-standby is a copy of orders")
-        source = primary.conninfo(
-            "", user="replicator", password=self.secrets.password("orders/replicator"), application_name=SLOT
-        )
-        settings = {
-            "primary_conninfo": source,
-            "primary_slot_name": SLOT,
-            "hot_standby_feedback": "on",
-            # The archive keeps what the standby might still ask for: a lab left running must not fill the disk.
-            "archive_cleanup_command": f'"{standby.binaries["pg_archivecleanup"]}" "{standby.home.parent}/archive" %r',
-        }
-        replace(standby, settings={**standby.settings, **settings}).start()
-        wait_until(lambda: _streams(primary), "replication from orders to orders-standby", seconds=60)
+    def _recovery(self, _scale: int) -> None:
+        with timed("PostgreSQL recovery"):
+            server = _up(self[RECOVERY])
+            with server.connect() as connection:
+                ensure_role(connection, roles.restore_role(self.secrets.password("recovery/day2_restore")))
 
     def _billing(self, scale: int) -> None:
         with timed("PostgreSQL billing"):
@@ -127,29 +127,24 @@ class Fleet:
 def fleet(places: Places, ports: Ports, *, secrets: Secrets, binaries: Binaries) -> Fleet:
     """Describe the servers. A port is claimed for each one that does not run."""
     processes = Processes(places.run, places.logs)
+    homes = {name: own_folder(places.servers / name, places.run_as) for name in NAMES}
+    for name, home in homes.items():
+        adopt(processes, name, home / "data")
+    chosen = {name: ports.known(name, running=bool(processes.pid(name))) for name in NAMES}
+    cleanup = binaries["pg_archivecleanup"]
+    own = {
+        ORDERS: pair_settings(places, ORDERS, other_port=chosen[STANDBY], cleanup=cleanup),
+        STANDBY: pair_settings(places, STANDBY, other_port=chosen[ORDERS], cleanup=cleanup),
+    }
     servers = {}
-    for name in NAMES:
-        port = ports[name] if processes.pid(name) else ports.claim(name)
+    for name, home in homes.items():
         # The standby is a copy: it has the primary's superuser.
         password = secrets.password(f"{ORDERS if name == STANDBY else name}/postgres")
-        settings = _archiving(places) if name in (ORDERS, STANDBY) else {}
-        home = own_folder(places.servers / name, places.run_as)
-        servers[name] = Server(name, home, port, password, processes, binaries, places.run_as, settings)
+        settings = own.get(name, {})
+        servers[name] = Server(name, home, chosen[name], password, processes, binaries, places.run_as, settings)
+        if name in own:
+            write_passfile(places, name, secrets)
     return Fleet(servers, secrets)
-
-
-def _archiving(places: Places) -> dict[str, str]:
-    """WAL archiving for the drills: repeatable, and it refuses another content under the same name."""
-    archive = own_folder(places.servers / "archive", places.run_as)
-    target = f'"{archive}/%f"'
-    copy = f'cp "%p" {target}.part && mv {target}.part {target}'
-    return {
-        "archive_mode": "on",
-        "archive_command": f'if test -f {target}; then cmp -s "%p" {target}; else {copy}; fi',
-        "restore_command": f'cp {target} "%p"',
-        "max_slot_wal_keep_size": "1GB",
-        "hot_standby": "on",
-    }
 
 
 def _up(server: Server) -> Server:
@@ -157,9 +152,3 @@ def _up(server: Server) -> Server:
         say(f"  {server.name}: new cluster, PostgreSQL {server.binaries.version[0]}")
     server.start()
     return server
-
-
-def _streams(primary: Server) -> bool:
-    with primary.connect() as connection:
-        query = "SELECT 1 FROM pg_stat_replication WHERE application_name = %s AND state = 'streaming'"
-        return connection.execute(query, (SLOT,)).fetchone() is not None

@@ -9,21 +9,24 @@ from pathlib import Path
 
 from lab import files, places
 from lab.airflow import API_SERVER, COMPONENTS
-from lab.fleet import BILLING, NAMES, ORDERS, PLATFORM, STANDBY
+from lab.edge import ENDPOINT
+from lab.fleet import BILLING, NAMES, PLATFORM, RECOVERY
+from lab.pair import ORDERS, STANDBY
+from lab.postgres import adopt
 from lab.processes import Processes
 from lab.s3 import sweep_sockets
 from lab.say import say
+from lab.ssh import EDGE
 
 WRITER = "writer"
-# Clients before servers, a standby before its primary. Running tasks report their end to the API server.
-STOP_ORDER = (
+# Clients before servers. Running tasks report their end to the API server, and work on the hosts.
+CLIENTS = (
     (WRITER, *(name for name in COMPONENTS if name != API_SERVER)),
     (API_SERVER,),
-    (STANDBY,),
-    (ORDERS, BILLING, PLATFORM),
 )
+HOSTS = (ENDPOINT, f"ssh-{ORDERS}", f"ssh-{STANDBY}", f"ssh-{EDGE}")
 STATE = (
-    *("run", "logs", "airflow", "s3", "servers", "lock"),
+    *("run", "logs", "airflow", "s3", "ssh", "servers", "lock"),
     *("ports.json", "secrets.json", "connections.json", "writer.json", "acknowledged.jsonl", "acknowledged.old.jsonl"),
 )
 
@@ -41,7 +44,7 @@ def down(*, store_grace: float = 30) -> list[str]:
         running = [name for name in processes.names() if processes.pid(name)]
         stores = [name for name in running if _is_store(name)]
         leaving = [pool.submit(processes.stop, name, grace=store_grace) for name in stores]
-        for group in STOP_ORDER:
+        for group in stop_order(state / "servers"):
             list(pool.map(lambda name: _stop(processes, name), [name for name in group if name in running]))
         for each in leaving:
             each.result()
@@ -70,9 +73,21 @@ def status() -> dict[str, int | None]:
     return {name: processes.pid(name) for name in sorted(processes.names())} if processes else {}
 
 
+def stop_order(servers: Path) -> list[tuple[str, ...]]:
+    """What is stopped together, in order: whichever server follows the other before the one it follows."""
+    standbys = tuple(name for name in (ORDERS, STANDBY) if (servers / name / "data" / "standby.signal").exists())
+    others = (name for name in (ORDERS, STANDBY, BILLING, RECOVERY, PLATFORM) if name not in standbys)
+    return [*CLIENTS, (*HOSTS, *standbys), tuple(others)]
+
+
 def _processes() -> Processes | None:
     state = places.state_folder()
-    return Processes(state / "run", state / "logs") if (state / "run").exists() else None
+    if not (state / "run").exists():
+        return None
+    processes = Processes(state / "run", state / "logs")
+    for name in NAMES:
+        adopt(processes, name, state / "servers" / name / "data")
+    return processes
 
 
 def _stop(processes: Processes, name: str) -> bool:

@@ -46,6 +46,10 @@ class Places:
         return self.state / "airflow"
 
     @property
+    def ssh(self) -> Path:
+        return self.state / "ssh"
+
+    @property
     def connections(self) -> Path:
         return self.state / "connections.json"
 
@@ -59,7 +63,7 @@ def prepare() -> Places:
     """Make the state folder, and the folder of the servers where their user can reach it."""
     state = state_folder()
     state.mkdir(mode=0o711, parents=True, exist_ok=True)
-    for private in ("run", "logs", "airflow", "s3"):
+    for private in ("run", "logs", "airflow", "s3", "ssh"):
         (state / private).mkdir(mode=0o700, exist_ok=True)
     run_as = server_user()
     return Places(state, _servers_folder(state, run_as), run_as)

@@ -24,6 +24,10 @@ class Ports:
     def __getitem__(self, name: str) -> int:
         return self._ports[name]
 
+    def known(self, name: str, *, running: bool) -> int:
+        """The port of a service that runs, or one that it can have when it starts."""
+        return self[name] if running else self.claim(name)
+
     def claim(self, name: str) -> int:
         """A port that is free now for a service that is not running: the remembered one if possible."""
         known = self._ports.get(name)

@@ -202,6 +202,23 @@ class Server:
             raise StepFailed(f"{program} failed: {done.stderr.strip()}", target=self.name, left="no data folder")
 
 
+def adopt(processes: Processes, name: str, data: Path) -> None:
+    """Count a server as ours again that somebody else started on our data: a drill does, with pg_ctl."""
+    if processes.pid(name) is None and (pid := postmaster(data)):
+        processes.adopt(name, pid)
+
+
+def postmaster(data: Path) -> int | None:
+    """The pid of the server that runs on this data directory: its lock file says it, and the process proves it."""
+    try:
+        pid = int((data / "postmaster.pid").read_text(encoding="utf-8").split("\n")[0])
+        process = psutil.Process(pid)
+        ours = process.name() in ("postgres", "postmaster") and Path(process.cwd()) == data.resolve()
+        return pid if ours and process.status() != psutil.STATUS_ZOMBIE else None
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return None
+
+
 def free_standing(name: str, folder: Path, *, password: str, **more: Any) -> Server:
     """A server for a test in `folder`, on a free port; fast rather than safe against power cuts."""
     from day2.postgres import binaries

@@ -20,6 +20,7 @@ import psutil
 from day2.errors import StepFailed, Unavailable
 from day2.postgres.binaries import RunAs
 from day2.postgres.programs import still_running
+from lab.files import write_private
 
 # Shell, because it can record itself and then become the program: same pid, same start time.
 RECORD_THEN_EXEC = 'read -r line </proc/$$/stat && echo "$line" >&0 && exec "$@" </dev/null'
@@ -66,6 +67,15 @@ class Processes:
         while child.poll() is None and self.pid(name) is None:
             time.sleep(0.002)
         return child.pid
+
+    def adopt(self, name: str, pid: int) -> None:
+        """Count a process that somebody else started as ours from now on. The caller has proof that it is."""
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        write_private(self._record(name), BOOT_ID.read_text() + stat)
+
+    def was_ours(self, name: str) -> bool:
+        """Whether it was started or adopted here and not stopped here: it runs, died, or somebody else stopped it."""
+        return self._record(name).exists()
 
     def pid(self, name: str) -> int | None:
         """The pid of our process of that name, while it lives."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from rich.table import Table
@@ -10,6 +11,9 @@ from rich.table import Table
 from day2 import units
 from lab.say import console, say
 
+Measures = dict[str, dict[str, Any]]
+Figure = Callable[[Measures], str]
+WORDS = ("Target", "Outcome", "Recovery point", "Engine", "Strategy", "Redundancy")
 OUTCOMES = ("succeeded", "failed", "not_attempted", "not_applicable")
 
 
@@ -26,31 +30,79 @@ def show_record(record: dict[str, Any]) -> None:
 def targets(record: dict[str, Any]) -> Table:
     """One row a target. What an operation did not measure stays empty."""
     table = Table(title=f"{record['dag_id']} · {record['run_id']}")
-    for column in ("Target", "Outcome", "Recovery point", "Engine"):
-        table.add_column(column, no_wrap=column == "Recovery point")
-    for column in ("Source", "Stored", "Backed up in", "Restored in", "Tables equal", "Checks passed"):
-        table.add_column(column, justify="right")
+    figures = DRILL if record["operation"] == "dr_drill" else BACKUP
+    for column in ("Target", "Outcome", *figures, "Checks passed"):
+        table.add_column(column, no_wrap=column == "Recovery point", justify="left" if column in WORDS else "right")
     for target in record["targets"]["resolved"]:
-        table.add_row(target, *_row(record, target))
+        measures = record["measures"].get(target, {})
+        outcome = next((each for each in OUTCOMES if target in record["targets"][each]), "unknown")
+        told = (figure(measures) for figure in figures.values())
+        table.add_row(target, outcome, *(each or "–" for each in told), _checks_passed(record, target))
     return table
 
 
-def _row(record: dict[str, Any], target: str) -> list[str]:
-    measures = record["measures"].get(target, {})
-    backup, test = measures.get("back_up", {}), measures.get("restore_test", {})
+def _told(step: str, key: str, form: Callable[[Any], str] = str) -> Figure:
+    """A measure of a step, in words; nothing where it was not measured."""
+
+    def figure(measures: Measures) -> str:
+        value = measures.get(step, {}).get(key)
+        return "" if value is None else form(value)
+
+    return figure
+
+
+def _tables_equal(measures: Measures) -> str:
+    test = measures.get("restore_test", {})
+    return f"{test['tables_equal']} of {test['tables_expected']}" if "tables_equal" in test else ""
+
+
+def _strategy(measures: Measures) -> str:
+    """A rebuild comes from a recovery point, a failover from the standby."""
+    promoted = measures.get("promote")
+    if promoted is None:
+        return ""
+    return f"rebuild of {promoted['point']}" if "point" in promoted else "failover"
+
+
+def _failback(measures: Measures) -> str:
+    """How long clients could not write when it went home, and how the old primary was taken back."""
+    back, rejoined = measures.get("switch_back", {}), measures.get("rejoin", {})
+    if back.get("needed") is False:
+        return "not needed"
+    outage = back.get("outage_seconds")
+    means = f" ({rejoined['means']})" if rejoined.get("means") else ""
+    return "" if outage is None else f"{units.duration(outage)}{means}"
+
+
+def _redundancy(measures: Measures) -> str:
+    back = measures.get("switch_back", {})
+    restored = back.get("redundant", back.get("streams"))
+    return "" if restored is None else "restored" if restored else "LOST"
+
+
+def _checks_passed(record: dict[str, Any], target: str) -> str:
     prefixes = (f"{target} ", f"{target}/")
     own = [each["passed"] for each in record["checks"] if f"{each['target']} ".startswith(prefixes)]
-    return [
-        next((each for each in OUTCOMES if target in record["targets"][each]), "unknown"),
-        backup.get("point", "–"),
-        backup.get("engine", "–"),
-        units.size(backup["source_bytes"]) if "source_bytes" in backup else "–",
-        units.size(backup["stored_bytes"]) if "stored_bytes" in backup else "–",
-        units.duration(backup["seconds"]) if "seconds" in backup else "–",
-        units.duration(test["restore_seconds"]) if "restore_seconds" in test else "–",
-        f"{test['tables_equal']} of {test['tables_expected']}" if "tables_equal" in test else "–",
-        f"{sum(own)} of {len(own)}",
-    ]
+    return f"{sum(own)} of {len(own)}"
+
+
+BACKUP: dict[str, Figure] = {
+    "Recovery point": _told("back_up", "point"),
+    "Engine": _told("back_up", "engine"),
+    "Source": _told("back_up", "source_bytes", units.size),
+    "Stored": _told("back_up", "stored_bytes", units.size),
+    "Backed up in": _told("back_up", "seconds", units.duration),
+    "Restored in": _told("restore_test", "restore_seconds", units.duration),
+    "Tables equal": _tables_equal,
+}
+DRILL: dict[str, Figure] = {
+    "Strategy": _strategy,
+    "RTO": _told("verify", "rto_seconds", units.duration),
+    "RPO": _told("verify", "rpo_seconds", units.duration),
+    "Lost": _told("verify", "lost"),
+    "Failback": _failback,
+    "Redundancy": _redundancy,
+}
 
 
 def _say_artefacts(artefacts: list[dict[str, Any]]) -> None:

@@ -8,6 +8,14 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+# https://www.postgresql.org/docs/current/app-pgrewind.html, "Notes"
+REWIND = (
+    "pg_ls_dir(text, boolean, boolean)",
+    "pg_stat_file(text, boolean)",
+    "pg_read_binary_file(text)",
+    "pg_read_binary_file(text, bigint, bigint, boolean)",
+)
+
 
 @dataclass(frozen=True)
 class Role:
@@ -58,6 +66,30 @@ def backup_role(password: str) -> Role:
         member_of=("pg_read_all_data", "pg_monitor"),
         settings={"lo_compat_privileges": "on"},
     )
+
+
+def replicator_role(password: str) -> Role:
+    """What the standby of the day follows its primary with, and pg_rewind reads the other server with."""
+    return Role("replicator", password, attributes="REPLICATION")
+
+
+def drill_role(password: str) -> Role:
+    """What a drill asks and does by SQL: look, checkpoint, promote, leave and read back marker rows."""
+    return Role("day2_drill", password, attributes="REPLICATION", member_of=("pg_monitor", "pg_checkpoint"))
+
+
+def grant_drills(connection: psycopg.Connection[Any]) -> None:
+    """Let the drill promote, and pg_rewind read files. Rights on functions belong to one database."""
+    connection.execute("GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer) TO day2_drill")
+    for function in REWIND:
+        connection.execute(f"GRANT EXECUTE ON FUNCTION {function} TO replicator".encode())
+
+
+def grant_reading(connection: psycopg.Connection[Any]) -> None:
+    """Let the drill's probe write marker rows to a schema of its own and look at the orders."""
+    connection.execute("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE orders TO day2_drill")
+    connection.execute("GRANT USAGE ON SCHEMA shop TO day2_drill")
+    connection.execute("GRANT SELECT ON shop.orders, shop.order_items TO day2_drill")
 
 
 def restore_role(password: str) -> Role:

@@ -1,6 +1,7 @@
 """A small application that keeps committing orders, and remembers outside the database what it was told.
 
-`python -m lab.writer <state folder>` reads where to connect from <state>/writer.json and appends each
+`python -m lab.writer <state folder>` reads where to connect from <state>/writer.json (both servers of the
+pair: it takes the one that accepts writes, and looks again within half a second) and appends each
 acknowledged commit to <state>/acknowledged.jsonl: a drill compares that file with what a server still has.
 """
 
@@ -51,7 +52,7 @@ def main(state: Path) -> None:
                 _write(connection, state / "acknowledged.jsonl")
         except psycopg.OperationalError as error:
             say(f"waiting for the server: {str(error).splitlines()[0]}")
-            time.sleep(2)
+            time.sleep(PAUSE)
 
 
 def _write(connection: psycopg.Connection[Any], log: Path) -> None:

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
+from lab.approver import READ_SECONDS
 from lab.client import Client
 
 ENDED = ("success", "failed")
-RUN_SECONDS = 240
+RUN_SECONDS = 420
 
 
 @dataclass
@@ -48,9 +49,11 @@ class Account(Client):
     def awaits_input(self, dag: str, run_id: str) -> bool:
         return any(task["state"] == "awaiting_input" for task in self.tasks(dag, run_id))
 
-    def approve(self, dag: str, run_id: str, answer: str = "Approve") -> None:
-        path = f"/dags/{dag}/dagRuns/{run_id}/taskInstances/approve/-1/hitlDetails"
-        self.patch(path, {"chosen_options": [answer], "params_input": {}})
+    def approve(self, dag: str, run_id: str, answer: str = "Approve", *, task: str = "approve", **form: Any) -> None:
+        """Answer what a task asks people."""
+        path = f"/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/-1/hitlDetails"
+        time.sleep(READ_SECONDS)
+        self.patch(path, {"chosen_options": [answer], "params_input": form})
 
 
 @dataclass

@@ -149,6 +149,9 @@ def test_a_drill_is_cleared_up_whatever_happens(bag: Any) -> None:
     assert task.is_teardown
     assert task.trigger_rule == "all_done_setup_success"
     assert {*DRILL_STEPS, "undo"} <= task.get_flat_relative_ids(upstream=True)
+    # What is between the teardowns is skipped at once when somebody ends the run.
+    assert {"unlock", "record"} <= task.downstream_task_ids
+    assert "record" in bag.dags["dr_drill.production"].get_task("unlock").downstream_task_ids
 
 
 def test_no_lease_is_held_while_a_scorecard_waits_for_its_signature(bag: Any) -> None:

@@ -1,7 +1,8 @@
 """The approval step: the same name and place in every operation.
 
 A standard change is approved ahead by policy, and that is written down; so is an emergency, where the
-policy has break-glass, and it is reviewed afterwards. A normal change waits for a person, who may not be the one who asked. A dry run ends here, before anything is touched.
+policy has break-glass, and it is reviewed afterwards. A normal change waits for a person, who may not be
+the one who asked. A dry run ends here, before anything is touched.
 """
 
 from __future__ import annotations

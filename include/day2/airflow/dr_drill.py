@@ -9,17 +9,18 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import TriggerRule, task
+from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, run, steps, telling
+from day2.airflow import connections, run, steps, telling, ways
 from day2.errors import Day2Error, Unavailable
 
 if TYPE_CHECKING:
-    from day2.inventory.model import Database, DrillPolicy, Environment
+    from day2.inventory.model import Environment
     from day2.ledger import Outcome
     from day2.operations.dr_drill.strategy import Measures, Strategy
+    from day2.operations.dr_drill.verify import Question
     from day2.postgres.server import Server
 
 log = logging.getLogger("day2")
@@ -30,7 +31,8 @@ MODES = {
     "live": "LIVE: an unplanned failover; stays in the recovery region",
     "failback": "Failback: from wherever a failover left the servers",
 }
-MAINTENANCE = "postgres"
+# Up to here a policy that changed since the approval stops the drill; from here on stopping is the greater harm.
+BEGINS = ("watch", "declare", "fence")
 PROBE_SECONDS = 60.0
 WARM_UP = 3
 
@@ -58,13 +60,19 @@ def acts(function: Callable[[Strategy, Asked], Measures]) -> Any:
     def told(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
         step = function.__name__
         if step not in planned["act_steps"]:
+            get_current_context()["target"] = target["name"]  # else Airflow names it after the whole target
             log.info("not part of mode %s: nothing is done", planned["mode"])
             return
-        with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
+        finishing = step not in BEGINS
+        with steps.acting(planned, approved, step=step, target=target["name"], finishing=finishing) as outcome:
             here = steps.environment(planned["environment"])
-            way = _way(here, planned, target["name"])
+            way = ways.way(here, planned, target["name"])
             try:
                 outcome.measures |= function(way, Asked(here, planned, target))
+            except Day2Error as error:
+                # What was measured of a recovery that is not as it must be.
+                outcome.measures |= getattr(error, "measures", {})
+                raise
             finally:
                 _tell_state(way, outcome)
 
@@ -92,15 +100,15 @@ def plan(environment_name: str) -> dict[str, Any]:
                 declared_at=datetime.fromisoformat(declared) if declared else None,
                 policy_hash=inventory.policy_hash(here),
             )
-            ways = {each.name: _strategy(here, each, mode=request.mode) for each in request.databases}
-            found = {name: way.readiness() for name, way in ways.items()}
+            chosen_ways = {each.name: ways.strategy(here, each, mode=request.mode) for each in request.databases}
+            found = {name: way.readiness() for name, way in chosen_ways.items()}
             for name, findings in found.items():
                 telling.say(f"Readiness of {name}", [readiness.told(each) for each in findings])
-            planned = planning.make(request, found, {name: way.planned() for name, way in ways.items()})
+            planned = planning.make(request, found, {name: way.planned() for name, way in chosen_ways.items()})
         except Day2Error as error:
             steps.refuse(ledger, "plan", error)
             raise
-        policy = _policy(here)
+        policy = ways.policy(here)
         planned |= {"lease_seconds": policy.lease_ttl.total_seconds(), "briefing": planning.lines(planned)}
         steps.write_plan(ledger, planned)
     return planned
@@ -116,15 +124,11 @@ def watch(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, A
     name, now = target["name"], run.current()
     with steps.acting(planned, approved, step="watch", target=name) as outcome:
         here = steps.environment(planned["environment"])
-        way = _way(here, planned, name)
-        seconds = planned["lease_seconds"]
+        way = ways.way(here, planned, name)
+        watched = probing.Watched(name, way.endpoint, now.key, way.servers)
         with connections.ledger(here) as ledger:
-            outcome.measures |= probing.watch(
-                way.endpoint,
-                way.servers,
-                sink=probe.Sink(ledger, run=now.key, target=name),
-                seconds=seconds,
-            )
+            sink = probe.Sink(ledger, now.key, name, now.attempt)
+            outcome.measures |= probing.watch(watched, sink, seconds=planned["lease_seconds"])
 
 
 @acts
@@ -154,7 +158,8 @@ def replay(way: Strategy, ask: Asked) -> Measures:
 @acts
 def promote(way: Strategy, ask: Asked) -> Measures:
     """POINT OF NO RETURN: the recovery region takes over. From here going back costs a failback."""
-    log.warning("%s: point of no return: from here going back costs a failback", ask.name)
+    if ask.planned["mode"] == "live" or ask.target["strategy"] == "failover":
+        log.warning("%s: point of no return: from here going back costs a failback", ask.name)
     return way.promote()
 
 
@@ -170,17 +175,7 @@ def verify(way: Strategy, ask: Asked) -> Measures:
     from day2.operations.dr_drill import verify as verifying
 
     with connections.ledger(ask.here) as ledger:
-        return verifying.verify(
-            ledger,
-            verifying.Question(
-                run=run.current().key,
-                target=ask.name,
-                endpoint=way.endpoint,
-                expected=way.acting(),
-                policy=ask.here.drill_policy(ask.here.database(ask.name)),
-                services=_services(ask.here, ask.name),
-            ),
-        )
+        return verifying.verify(ledger, _question(way, ask, expected=way.acting()))
 
 
 @acts
@@ -191,8 +186,15 @@ def rejoin(way: Strategy, ask: Asked) -> Measures:
 
 @acts
 def switch_back(way: Strategy, ask: Asked) -> Measures:
-    """Failback, second half: planned and without loss, until both servers are what they were."""
-    return way.switch_back()
+    """Failback, second half: planned and without loss, until both servers are what they were, seen from outside."""
+    from day2.operations.dr_drill import verify as verifying
+
+    measures = way.switch_back()
+    home = way.home()
+    if home is not None:
+        with connections.ledger(ask.here) as ledger:
+            measures |= verifying.after_failback(ledger, _question(way, ask, expected=home))
+    return measures
 
 
 @task(trigger_rule=TriggerRule.ONE_FAILED)
@@ -213,9 +215,9 @@ def clear_up(planned: dict[str, Any] | None, approved: dict[str, Any] | None) ->
     for target in planned["targets"]:
         name = target["name"]
         try:
-            with steps.acting(planned, approved, step="clear_up", target=name) as outcome:
-                way = _way(here, planned, name)
-                _end_probe(here, now, name)
+            _end_probe(here, now, name)
+            with steps.acting(planned, approved, step="clear_up", target=name, finishing=True) as outcome:
+                way = ways.way(here, planned, name)
                 outcome.measures["settled"] = way.settle()
                 outcome.measures |= way.clear_up()
                 _tell_state(way, outcome)
@@ -264,10 +266,15 @@ def scorecard(planned: dict[str, Any]) -> dict[str, Any]:
     here, now = steps.environment(planned["environment"]), run.current()
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)
-        opened = corrective.write(ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=_policy(here).action_due)
+        opened = corrective.write(
+            ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=ways.policy(here).action_due
+        )
         telling.say("Corrective actions", [str(each) for each in opened] or ["none"])
-        made = page.publish(ledger, run=now.key, store=connections.store(_evidence(here)))
-        ledger.append("evidence", run=now.key, body={"attempt": now.attempt, "artefacts": [made.artefact]})
+        kept = ways.evidence(here)
+        made = page.publish(ledger, run=now.key, store=connections.store(kept), lock=kept.object_lock)
+        ledger.append(
+            "evidence", run=now.key, body={"attempt": now.attempt, "step": "scorecard", "artefacts": [made.artefact]}
+        )
     for line in made.briefing:
         log.info("%s", line)
     return {**made.artefact, "briefing": made.briefing}
@@ -286,8 +293,8 @@ def _settle(planned: dict[str, Any] | None, approved: dict[str, Any] | None, *, 
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, run.current())
     for target in planned["targets"]:
-        with steps.acting(planned, approved, step=step, target=target["name"]) as outcome:
-            way = _way(here, planned, target["name"])
+        with steps.acting(planned, approved, step=step, target=target["name"], finishing=True) as outcome:
+            way = ways.way(here, planned, target["name"])
             outcome.measures |= way.settle()
             _tell_state(way, outcome)
             outcome.left = way.where()
@@ -304,7 +311,21 @@ def _ready_still(way: Strategy) -> dict[str, Any]:
 
     found = way.readiness()
     readiness.red(found)
-    return {"readiness": [asdict(each) for each in found], "readiness_red": sum(not each.ok for each in found)}
+    return {"readiness": [asdict(each) for each in found], "readiness_red": sum(each.forbids for each in found)}
+
+
+def _question(way: Strategy, ask: Asked, *, expected: Server) -> Question:
+    from day2.operations.dr_drill.verify import Question
+
+    return Question(
+        run=run.current().key,
+        target=ask.name,
+        endpoint=way.endpoint,
+        expected=expected,
+        policy=ask.here.drill_policy(ask.here.database(ask.name)),
+        services=ways.services(ask.here, ask.name) if ask.target["strategy"] == "failover" else (),
+        connect=connections.server,
+    )
 
 
 def _wait_for_probe(ask: Asked, *, warm_up: bool) -> None:
@@ -315,7 +336,7 @@ def _wait_for_probe(ask: Asked, *, warm_up: bool) -> None:
     deadline = time.monotonic() + PROBE_SECONDS
     with connections.ledger(ask.here) as ledger:
         while time.monotonic() < deadline:
-            seen = probe.read(ledger, run=now.key, target=ask.name)
+            seen = probe.read(ledger, now.key, ask.name)
             through = [each for each in seen if each.via == "endpoint"]
             if through and (not warm_up or sum(each.wrote for each in through) >= WARM_UP):
                 return
@@ -335,7 +356,7 @@ def _end_probe(here: Environment, now: run.Run, name: str) -> None:
     from day2.ledger import probe
 
     with connections.ledger(here) as ledger:
-        probe.ask_to_stop(ledger, run=now.key, target=name)
+        probe.ask_to_stop(ledger, now.key, name, attempt=now.attempt)
         deadline = time.monotonic() + PROBE_SECONDS / 2
         while time.monotonic() < deadline:
             ends = [each.body for each in ledger.entries(kind="outcome", run=now.key) if each.body["step"] == "watch"]
@@ -343,97 +364,3 @@ def _end_probe(here: Environment, now: run.Run, name: str) -> None:
                 return
             time.sleep(0.3)
     log.warning("%s: the outside probe has not ended; what it writes from now on is swept by the next drill", name)
-
-
-def _way(here: Environment, planned: dict[str, Any], name: str) -> Strategy:
-    roles = {each["name"]: tuple(each.get("missing_roles", ())) for each in planned["targets"]}
-    return _strategy(here, here.database(name), mode=planned["mode"], digest=planned["digest"], roles=roles[name])
-
-
-def _strategy(
-    here: Environment, database: Database, *, mode: str, digest: str = "plan", roles: tuple[str, ...] = ()
-) -> Strategy:
-    policy = here.drill_policy(database)
-    if policy.strategy == "rebuild":
-        return _rebuild(here, database, policy, mode=mode, digest=digest, roles=roles)
-    return _failover(here, database, policy, mode=mode)
-
-
-def _failover(here: Environment, database: Database, policy: DrillPolicy, *, mode: Any) -> Strategy:
-    from day2.operations.dr_drill import route as routing
-    from day2.operations.dr_drill.failover import Failover
-    from day2.operations.dr_drill.pair import Node, Pair
-
-    backups = here.backup_policy(database)
-    standby = database.standby
-    assert standby is not None  # noqa: S101 - the inventory's check refuses a failover without one
-    primary = connections.server(policy.connection or database.connection, dbname=database.dbname)
-    follower = connections.server(policy.standby_connection or standby.connection, dbname=database.dbname)
-    hosts = {each.name: each for each in here.hosts}
-
-    def node(name: str, server: Server, placed: Any) -> Node:
-        shell = connections.shell(hosts[placed.host].connection)
-        return Node(name, placed.region, server, shell, placed.data_directory, placed.systemd_unit)
-
-    pair = Pair(
-        database.name,
-        node(database.name, primary, database),
-        node(f"{database.name}-standby", follower, standby),
-        connections.server(str(policy.endpoint), dbname=database.dbname),
-    )
-    return Failover(
-        pair=pair,
-        policy=policy,
-        mode=mode,
-        store=connections.store(here.repository(backups.repository)),
-        max_age=backups.rpo,
-        run=run.current().key,
-        move=lambda to: routing.move(policy.route, pair, to, tools=_tools()),
-    )
-
-
-def _tools() -> Any:
-    from day2.operations.dr_drill.route import Tools
-
-    return Tools(shell=connections.shell, aws=lambda connection: connections.aws(connection, "route53"))
-
-
-def _rebuild(
-    here: Environment, database: Database, policy: DrillPolicy, *, mode: Any, digest: str, roles: tuple[str, ...]
-) -> Strategy:
-    from day2.operations.database_restore.staged import Target
-    from day2.operations.dr_drill.rebuild import Rebuild
-
-    backups = here.backup_policy(database)
-    maintenance = connections.server(str(policy.recovery_connection), dbname=MAINTENANCE)
-    dbname = database.dbname or connections.server(database.connection).dbname
-    called = f"{dbname[:40]}_drill_{digest[:8]}" if mode == "drill" else dbname
-    return Rebuild(
-        name=database.name,
-        policy=policy,
-        mode=mode,
-        store=connections.store(here.repository(str(policy.recovery_repository))),
-        identity=connections.identity(backups),
-        target=Target(maintenance, called),
-        max_age=backups.rpo,
-        run=run.current().key,
-        scratch=backups.scratch,
-        missing_roles=roles,
-        move=lambda server: {"kind": policy.route.kind, "to": server.label},
-    )
-
-
-def _services(here: Environment, name: str) -> list[Any]:
-    return [each for each in here.services if f"database/{name}" in each.depends_on]
-
-
-def _policy(here: Environment) -> DrillPolicy:
-    policy = here.policies.dr_drill
-    assert policy is not None  # noqa: S101 - there is no DAG without it
-    return policy
-
-
-def _evidence(here: Environment) -> Any:
-    """Evidence goes where the recovery region can read it: a copy's repository if there is one."""
-    backups = here.policies.database_backup
-    return here.repository(backups.copies[0] if backups.copies else backups.repository)

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-from airflow.sdk import BaseOperator, TriggerRule
+from airflow.sdk import BaseOperator, Param, TriggerRule
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2.control import approval
@@ -66,12 +66,13 @@ class SignOff(HITLOperator):
     template_fields: Sequence[str] = ("subject", "body", "planned", "scorecard")
 
     def __init__(self, *, planned: Any, scorecard: Any, response_timeout: timedelta, **kwargs: Any) -> None:
+        kwargs.pop("params", None)  # the DAG's own form
         super().__init__(
             task_id="sign_off",
             subject="{{ dag.dag_id }}: sign the scorecard?",
             body="(made from the scorecard)",
             options=[SIGN, REFUSE],
-            params={"comment": ""},
+            params={"comment": Param("", type="string", title="Comment")},
             response_timeout=response_timeout,
             trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
             **kwargs,
@@ -112,7 +113,8 @@ class Hold(BaseOperator):
     template_fields: Sequence[str] = ("planned",)
 
     def __init__(self, *, planned: Any, time: timedelta, **kwargs: Any) -> None:
-        super().__init__(task_id="hold", **kwargs)
+        # Airflow 3.3.2 fails a task that resumes before the scheduler has heard that its first half ended.
+        super().__init__(task_id="hold", retries=3, retry_delay=timedelta(seconds=5), **kwargs)
         self.planned = planned
         self.time = time
 

@@ -148,15 +148,25 @@ def same_policy(planned: dict[str, Any], now: Environment) -> None:
 
 
 @contextmanager
-def acting(planned: dict[str, Any], approved: dict[str, Any] | None, *, step: str, target: str) -> Iterator[Outcome]:
-    """Around everything that changes something: approval and lease checked again, intent and outcome written."""
+def acting(
+    planned: dict[str, Any], approved: dict[str, Any] | None, *, step: str, target: str, finishing: bool = False
+) -> Iterator[Outcome]:
+    """Around everything that changes something: approval and lease checked again, intent and outcome written.
+
+    `finishing`: stopping half-way would be worse than a policy that changed meanwhile, which is only said.
+    """
     from day2.ledger import Act, attempt, leases
 
     get_current_context()["target"] = target
     now = run.current()
     approval.require(approved, planned["digest"])
     here = environment(planned["environment"])
-    same_policy(planned, here)
+    if not finishing:
+        same_policy(planned, here)
+    elif inventory.policy_hash(here) != planned["policy_hash"]:
+        log.warning(
+            "%s: the policy of %s changed after the plan was made; what was begun is finished", target, here.name
+        )
     with connections.ledger(here) as ledger:
         ttl = timedelta(seconds=planned["lease_seconds"])
         # Again, not only extended: a task that somebody cleared runs after the run gave its leases back.

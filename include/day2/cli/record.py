@@ -78,7 +78,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON record a line.")] = False,
 ) -> None:
     """List the records of a period, oldest first."""
-    with _open(ledger) as opened:
+    with open_ledger(ledger) as opened:
         found = _matching(opened.entries(kind="record", since=since, until=until), verdict, operation)
         if as_json:
             for entry in found:
@@ -95,7 +95,7 @@ def show(
 ) -> None:
     """Show what is recorded of a run, every attempt."""
     name, _, attempt = run.rpartition("#") if re.search(r"#\d+$", run) else (run, "", "")
-    with _open(ledger) as opened:
+    with open_ledger(ledger) as opened:
         found = [each for each in opened.entries(kind="record", run=name) if attempt in ("", str(each.body["attempt"]))]
     if not found:
         raise PlanRefused("the ledger has no record of it", target=run, next_step="see `day2 record list`")
@@ -120,7 +120,7 @@ def verify(
     if file:
         report = _verify_file(file, anchor)
     else:
-        with _open(ledger) as opened:
+        with open_ledger(ledger) as opened:
             report = chain.verify(opened.links(), anchor=anchor)
     _tell(report, anchor)
 
@@ -136,7 +136,7 @@ def export_(
 ) -> None:
     """Write a period to a file, the same bytes each time."""
     query = Query(what=what.value, format=format.value, since=since, until=until)
-    with _open(ledger) as opened:
+    with open_ledger(ledger) as opened:
         manifest = export(opened, query, output)
     header = manifest["header"]
     counts = "".join(f", {count} {verdict}" for verdict, count in header["verdicts"].items())
@@ -144,7 +144,8 @@ def export_(
     typer.echo(f"sha256 {manifest['sha256']}, and {output}.manifest.json says who made it and when")
 
 
-def _open(conninfo: str) -> Ledger:
+def open_ledger(conninfo: str) -> Ledger:
+    """The ledger behind a connection string. Raises PlanRefused if there is none."""
     if not conninfo:
         raise PlanRefused("no ledger is named", next_step="set DAY2_LEDGER, or pass --ledger")
     return Ledger.connect(conninfo)

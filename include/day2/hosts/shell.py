@@ -11,6 +11,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -103,9 +104,11 @@ class Ssh:
         log.info("%s$ %s", self.label, line)
         try:
             channel = self._open(seconds)
+            channel.settimeout(seconds)
             channel.exec_command(line)
-            channel.sendall(stdin)
-            channel.shutdown_write()
+            with suppress(OSError):  # it need not read all of it; a lost connection shows when its answer is read
+                channel.sendall(stdin)
+                channel.shutdown_write()
             return _read(channel, self.label, command, seconds)
         except (SSHException, EOFError, OSError) as error:
             self.close()
@@ -147,7 +150,8 @@ def _read(channel: Channel, label: str, command: tuple[str, ...], seconds: float
             waiting = True
         if waiting:
             continue
-        if channel.exit_status_ready() and channel.eof_received and not channel.recv_ready():
+        ended = channel.eof_received or channel.closed
+        if channel.exit_status_ready() and ended and not (channel.recv_ready() or channel.recv_stderr_ready()):
             break
         if channel.closed and not channel.exit_status_ready():
             raise EOFError("the connection broke while the command ran")

@@ -42,7 +42,7 @@ class Assertion(Model):
     """A question to the recovered data, and the answer it must give."""
 
     sql: str = Field(min_length=1, description="a query that returns one value")
-    expect: str = Field(description="that value, as text")
+    expect: str = Field(description="that value, as psql shows it: t, 42, 2026-11-23")
 
 
 class ManualStep(Model):
@@ -60,9 +60,9 @@ class DrillPolicy(Model):
     """How a disaster is rehearsed. Set for the environment; a database may override most fields."""
 
     schedule: Cron = Field(default="0 6 15 3,9 *", description="cron, in the environment's time zone")
-    strategy: Literal["failover", "rebuild"] = Field(
+    strategy: Literal["failover", "restore"] = Field(
         default="failover",
-        description="failover promotes the standby; rebuild restores in the recovery region from the repository alone",
+        description="failover promotes the standby; restore rebuilds in the recovery region from the repository alone",
     )
     scenario: str = Field(
         default="the primary region is lost", min_length=3, description="what is supposed to have happened"
@@ -113,10 +113,10 @@ class DrillPolicy(Model):
         default="PT1M", validate_default=True, description="how long the recovery region serves before failback"
     )
     recovery_connection: ConnectionId | None = Field(
-        default=None, description="a server in the recovery region whose role may create databases; for rebuild"
+        default=None, description="a server in the recovery region whose role may create databases; for restore"
     )
     recovery_repository: Name | None = Field(
-        default=None, description="the repository that survives the primary region; for rebuild"
+        default=None, description="the repository that survives the primary region; for restore"
     )
     response_timeout: PositiveDuration = Field(
         default="PT4H", validate_default=True, description="after this an unanswered approval is a refusal"

@@ -40,7 +40,7 @@ def _policy(
 ) -> Iterator[Finding]:
     if policy.strategy == "failover":
         if database.standby is None:
-            text = "a failover needs a standby; give it one, or set strategy: rebuild for this database"
+            text = "a failover needs a standby; give it one, or set strategy: restore for this database"
             yield Finding((*at, "name"), text)
             return
         lacking = [

@@ -137,7 +137,10 @@ class HealthCheck(Model):
 
     kind: Literal["http", "tcp", "sql"] = Field(description="what is tried")
     address: str = Field(description="URL, host:port, or a connection id for sql")
-    expect: str | None = Field(default=None, description="text, status or value that must come back")
+    expect: str | None = Field(
+        default=None,
+        description="text or status that must come back; of sql, whether the server is in recovery: true or false",
+    )
     timeout: PositiveDuration = Field(
         default="PT5S", validate_default=True, description="no answer by then is a failure"
     )

@@ -123,6 +123,7 @@ class Artefact(TypedDict):
     sha256: str
     size: int
     retain_until: str | None
+    upto: NotRequired[int]  # the last ledger entry it was made from
 
 
 # `try` is a word of Python's own, so these two are written as calls.
@@ -174,7 +175,7 @@ class Checks(TypedDict):
 
 
 class ManualStep(TypedDict):
-    """kind `manual_step`: a person was asked to do something in between. `answered_at` is null for nobody did."""
+    """kind `manual_step`: a person was asked to do something in between; later, what became of it."""
 
     attempt: int
     name: str
@@ -182,7 +183,7 @@ class ManualStep(TypedDict):
     asked_at: str
     answered_at: str | None
     who: str | None
-    result: Literal["done", "failed", "timed_out"]
+    result: Literal["asked", "done", "failed", "timed_out"]
 
 
 class SignOff(TypedDict):
@@ -191,7 +192,7 @@ class SignOff(TypedDict):
     attempt: int
     who: str
     when: str
-    decision: Literal["approved", "rejected", "expired", "refused"]
+    decision: Literal["signed", "rejected", "expired", "refused"]
     comment: str | None
     scorecard_sha256: str
 
@@ -224,6 +225,14 @@ class CorrectiveActionClosed(TypedDict):
     note: str
 
 
+class KeptEvidence(TypedDict):
+    """kind `evidence`: what a run made of its entries and left in storage (a scorecard)."""
+
+    attempt: int
+    step: str
+    artefacts: list[Artefact]
+
+
 KINDS: dict[str, Any] = {
     "plan": Plan,
     "refusal": Refusal,
@@ -233,6 +242,7 @@ KINDS: dict[str, Any] = {
     "intent": Intent,
     "outcome": Outcome,
     "checks": Checks,
+    "evidence": KeptEvidence,
     "manual_step": ManualStep,
     "sign_off": SignOff,
     "corrective_action": CorrectiveAction,

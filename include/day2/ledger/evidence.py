@@ -28,6 +28,7 @@ class Evidence:
     steps: list[dict[str, Any]]
     tries: list[dict[str, Any]]
     checks: list[dict[str, Any]]
+    kept: list[dict[str, Any]]
     lock: dict[str, Any] | None
     left_by: frozenset[Step]
     derived_from: dict[str, Any] | None
@@ -43,8 +44,9 @@ class Evidence:
 
     @property
     def artefacts(self) -> list[dict[str, Any]]:
-        """Everything the tries left in storage, with who left it."""
+        """Everything the tries left in storage, with who left it; and what was made of the run as a whole."""
         whose = [({"step": each["step"], "target": each["target"]}, each["artefacts"]) for each in self.tries]
+        whose += [({"step": each["step"], "target": ""}, each["artefacts"]) for each in self.kept]
         return [owner | artefact for owner, artefacts in whose for artefact in artefacts]
 
 
@@ -63,6 +65,7 @@ def gather(entries: Sequence[Entry]) -> Evidence:
         steps=steps,
         tries=tries,
         checks=checks,
+        kept=[entry.body for entry in chapter if entry.kind == "evidence"],
         lock=_lock(chapter),
         left_by=frozenset(left_by if all_fresh else left_by - {"validate"}),
         derived_from=_derived_from(entries),

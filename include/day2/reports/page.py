@@ -40,7 +40,7 @@ def clock(value: datetime | str | None) -> str:
 
 def span(seconds: float | None) -> str:
     """Seconds in words, a dash for none."""
-    return NOTHING if seconds is None else duration(seconds)
+    return NOTHING if seconds is None else duration(seconds) if seconds else "0 s"
 
 
 def word(value: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from day2.postgres.server import Server
 from lab.files import give, own_folder
 from lab.ports import LOOPBACK, free_port
 
-DRILL, REPLICATOR, PASSWORD = "day2_drill", "replicator", "drill-pass-1"  # noqa: S105
+DRILL, REPLICATOR, PASSWORD = "day2_drill", "replicator", "drill-pass-1"
 SLOT = "day2_peer"
 DBNAME = "orders"
 NAMES = ("orders", "orders-standby")
@@ -91,6 +92,7 @@ def living(folder: Path, **settings: str) -> Iterator[Living]:
         for node in nodes:
             with suppress(Exception):
                 node.shell.run("pg_ctl", "stop", "--mode=immediate", "--silent")
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def _node(folder: Path, name: str, port: int, found: Binaries) -> Node:

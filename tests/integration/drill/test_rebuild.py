@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -49,15 +50,24 @@ def scratch() -> Iterator[Path]:
     assert left == []
 
 
+@pytest.fixture(scope="module")
+def made(source: Running, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, list[str]]:
+    """Two verified points, the older a copy of the server and the newer a dump of the database."""
+    key, folder = str(pyrage.x25519.Identity.generate()), tmp_path_factory.mktemp("made")
+    store, ids = FolderStore(folder), list[str]()
+    for engine in ("physical", "logical"):
+        ids.append(back_up(source, store, key=key, engine=engine))
+        verdict(store, ids[-1], passed=True)
+        time.sleep(1.05)  # a point's id is as exact as a second
+    return folder, key, ids
+
+
 @pytest.fixture
-def kept(source: Running, tmp_path: Path) -> tuple[FolderStore, str, list[str]]:
-    """Two verified points, the older a dump and the newer a copy of the server."""
-    key = str(pyrage.x25519.Identity.generate())
-    store = FolderStore(tmp_path / "repository")
-    ids = [back_up(source, store, key=key, engine=engine) for engine in ("physical", "logical")]
-    for each in ids:
-        verdict(store, each, passed=True)
-    return store, key, ids
+def kept(made: tuple[Path, str, list[str]], tmp_path: Path) -> tuple[FolderStore, str, list[str]]:
+    """The same in a repository of the test's own."""
+    folder, key, ids = made
+    shutil.copytree(folder, tmp_path / "repository")
+    return FolderStore(tmp_path / "repository"), key, ids
 
 
 def verdict(store: FolderStore, point: str, *, passed: bool) -> None:
@@ -70,7 +80,7 @@ def rebuild(kept: tuple[FolderStore, str, list[str]], recovery: Running, scratch
     store, key, _ = kept
     made = Rebuild(
         name=DATABASE,
-        policy=DrillPolicy(strategy="rebuild"),
+        policy=DrillPolicy(strategy="restore"),
         mode="drill",
         store=store,
         identity=key,
@@ -81,7 +91,8 @@ def rebuild(kept: tuple[FolderStore, str, list[str]], recovery: Running, scratch
         missing_roles=(),
         move=lambda server: {},
     )
-    yield replace(made, missing_roles=tuple(made.planned()["missing_roles"]))
+    made = replace(made, missing_roles=tuple(made.planned()["missing_roles"]))
+    yield made
     made.clear_up()
 
 

@@ -16,7 +16,10 @@ from typing import Any
 import psycopg
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-SERVERS = {"platform", "orders", "orders-standby", "billing", "s3-eu-west-1", "s3-eu-central-1", "writer"}
+SERVERS = {
+    *("platform", "orders", "orders-standby", "billing", "recovery", "s3-eu-west-1", "s3-eu-central-1", "writer"),
+    *("ssh-orders", "ssh-orders-standby", "ssh-edge", "endpoint-orders"),
+}
 
 
 @dataclass
@@ -63,9 +66,9 @@ class Lab:
         value: dict[str, Any] = json.loads((self.state / name).read_text())
         return value
 
-    def query(self, connection: str, query: str) -> Any:
+    def query(self, connection: str, query: str, *, dbname: str | None = None) -> Any:
         known = self.json("connections.json")[connection]
-        address = {"host": known["host"], "port": known["port"], "dbname": known["schema"]}
+        address = {"host": known["host"], "port": known["port"], "dbname": dbname or known["schema"]}
         with psycopg.connect(**address, user=known["login"], password=known["password"]) as session:
             return session.execute(query.encode()).fetchone()
 

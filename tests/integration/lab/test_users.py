@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from day2.hosts.shell import require
+
 from .commands import REPOSITORY, SERVERS, Lab
+from .ssh import shell
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can start servers as another user")
 NOBODY = 65534
@@ -55,6 +58,7 @@ def test_root_in_a_private_checkout(private_checkout: Path, wheel: str, with_sys
         version = lab.query("pg_orders", "SELECT current_setting('server_version_num')::int / 10000")[0]
         assert (version == 17) == (not with_system_postgres)
         assert lab.query("pg_orders_standby", "SELECT pg_is_in_recovery()") == (True,)
+        assert_hosts_have_what_a_drill_needs(lab)
     finally:
         lab.run("clean")
     assert not outside.exists()
@@ -68,6 +72,22 @@ def ordinary_user_home() -> Iterator[Path]:
     os.chown(folder, NOBODY, NOBODY)
     yield folder
     shutil.rmtree(folder)
+
+
+def assert_hosts_have_what_a_drill_needs(lab: Lab) -> None:
+    known = lab.json("connections.json")
+    for name in ("ssh_orders", "ssh_orders_standby"):
+        login = shell(known[name], name)
+        for program in ("pg_ctl", "pg_rewind", "pg_basebackup", "pg_controldata", "pg_waldump"):
+            assert require(login, program, "--version")
+        assert "server is running" in require(login, "pg_ctl", "status")
+        login.close()
+    edge = shell(known["ssh_edge"], "ssh_edge")
+    for name in ("pg_drill_orders_standby", "pg_drill_orders"):
+        require(edge, "route-orders", "127.0.0.1", str(known[name]["port"]))
+        here = lab.query("pg_endpoint_orders", "SELECT current_setting('port')::int")
+        assert here == (known[name]["port"],)
+    edge.close()
 
 
 @as_root
@@ -93,5 +113,6 @@ def test_an_ordinary_user_needs_nothing_of_root(ordinary_user_home: Path) -> Non
         assert set(lab.pids()) == SERVERS
         assert not (lab.state / "servers").is_symlink()
         assert {path.stat().st_uid for path in lab.state.glob("servers/*")} == {NOBODY}
+        assert_hosts_have_what_a_drill_needs(lab)
     finally:
         lab.run("clean")

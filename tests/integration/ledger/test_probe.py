@@ -51,9 +51,16 @@ def test_a_batch_that_fails_leaves_nothing(ledger: Ledger) -> None:
     assert probe.read(ledger, RUN, TARGET) == []
 
 
+def test_a_probe_goes_on_after_the_last_number_of_an_earlier_try(ledger: Ledger) -> None:
+    sink = probe.Sink(ledger, RUN, TARGET)
+    assert sink.first() == 1
+    sink.deliver([beat(1), beat(2), beat(2, "orders")])
+    assert (sink.first(), probe.read(ledger, RUN, TARGET, after=1)) == (3, [beat(2), beat(2, "orders")])
+
+
 def test_a_stop_is_for_one_attempt_of_one_target(ledger: Ledger) -> None:
-    probe.ask_to_stop(ledger, RUN, ["orders"], attempt=1)
-    probe.ask_to_stop(ledger, RUN, ["orders"], attempt=1)
+    probe.ask_to_stop(ledger, RUN, "orders", attempt=1)
+    probe.ask_to_stop(ledger, RUN, "orders", attempt=1)
     assert probe.asked_to_stop(ledger, RUN, "orders", attempt=1)
     assert not probe.asked_to_stop(ledger, RUN, "orders", attempt=2)
     assert not probe.asked_to_stop(ledger, RUN, "billing", attempt=1)

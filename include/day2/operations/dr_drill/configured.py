@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from day2.errors import StepFailed
 from day2.hosts.shell import require
-from day2.operations.dr_drill import control
+from day2.operations.dr_drill import aside, control
 from day2.operations.dr_drill.pair import Node
+
+PASSFILE = "passfile"
 
 
 def value(node: Node, name: str) -> str:
@@ -26,6 +31,35 @@ def needed(node: Node, name: str) -> str:
         next_step=f"set {name} in the configuration of {node.name}, as its standby has it, and run the step again",
         runbook="A server cannot follow the other",
     )
+
+
+def config_file(node: Node) -> str:
+    """Where its configuration is, if that is not in the data directory; empty if it is."""
+    options = _as_started(node)
+    return next((each.partition("=")[2] for each in options if each.startswith("config_file=")), "")
+
+
+@contextmanager
+def source(node: Node, **more: str) -> Iterator[str]:
+    """How a server connects to the one it follows, for a program on its host. No secret is in it.
+
+    A password in its configuration would show in the host's process list: it goes into a private file.
+    """
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+    found: dict[str, Any] = conninfo_to_dict(needed(node, "primary_conninfo"))
+    password = found.pop("password", None)
+    if password is None:
+        yield make_conninfo(**found | more)
+        return
+    passfile = f"{aside.make(node)}/{PASSFILE}"
+    line = "*:*:*:*:" + str(password).replace("\\", "\\\\").replace(":", "\\:") + "\n"
+    try:
+        require(node.shell, "install", "--mode=600", "/dev/null", passfile)
+        require(node.shell, "dd", "status=none", "conv=notrunc", f"of={passfile}", stdin=line.encode())
+        yield make_conninfo(**found | {"passfile": passfile} | more)
+    finally:
+        node.shell.run("rm", "--force", passfile)
 
 
 def _as_started(node: Node) -> tuple[str, ...]:

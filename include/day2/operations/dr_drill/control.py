@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
+from dataclasses import dataclass
 from typing import Literal
 
 from day2.errors import StepFailed
@@ -18,6 +19,7 @@ from day2.operations.dr_drill.pair import Node
 log = logging.getLogger("day2")
 Mode = Literal["fast", "immediate"]
 START_LOG = "day2-start.log"
+SIGNAL = "standby.signal"
 # pg_ctl status: https://www.postgresql.org/docs/current/app-pg-ctl.html
 RUNS, STOPPED = 0, 3
 SECONDS = 60.0
@@ -25,6 +27,20 @@ SECONDS = 60.0
 LOOK_SECONDS = 10.0
 # Beyond what pg_ctl itself waits, for the way to the host and back.
 GRACE = 10.0
+
+
+@dataclass(frozen=True)
+class ControlFile:
+    """What a server's control file says; it can be read while the server is stopped.
+
+    `state` is in PostgreSQL's words: `shut down`, `shut down in recovery`, `in production` (running, or
+    crashed as a primary), `in archive recovery`. `checkpoint` is where the last checkpoint's record begins.
+    """
+
+    state: str
+    checkpoint: int
+    timeline: int
+    system: str
 
 
 def running(node: Node) -> bool:
@@ -45,6 +61,38 @@ def running(node: Node) -> bool:
 def data(node: Node) -> str:
     """The server's data directory on its host."""
     return node.data or require(node.shell, "printenv", "PGDATA", seconds=LOOK_SECONDS).strip()
+
+
+def control_file(node: Node) -> ControlFile:
+    """The control file as it is on disk now."""
+    return parsed(require(node.shell, "env", "LC_ALL=C", "pg_controldata", *_where(node), seconds=LOOK_SECONDS))
+
+
+def starts_as_standby(node: Node) -> bool:
+    """Whether its files make it a standby. A promotion removes this one first, whatever else it has got to."""
+    return node.shell.run("test", "-e", f"{data(node)}/{SIGNAL}", seconds=LOOK_SECONDS).code == 0
+
+
+def parsed(text: str) -> ControlFile:
+    """What pg_controldata printed. Pure."""
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    return ControlFile(
+        state=fields["Database cluster state"],
+        checkpoint=position(fields["Latest checkpoint location"]),
+        timeline=int(fields["Latest checkpoint's TimeLineID"]),
+        system=fields["Database system identifier"],
+    )
+
+
+def position(lsn: str) -> int:
+    """A WAL position as a number: `0/3000060`."""
+    high, low = lsn.split("/")
+    return (int(high, 16) << 32) + int(low, 16)
+
+
+def written(lsn: int) -> str:
+    """A WAL position as PostgreSQL writes it."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
 
 
 def stop(node: Node, mode: Mode = "fast", *, seconds: float = SECONDS) -> None:
@@ -93,7 +141,8 @@ def start_by_hand(node: Node) -> str:
     """The command that a person types on the host to start it."""
     if node.unit:
         return shlex.join(_unit(node, "start"))
-    return shlex.join(("pg_ctl", "start", "--wait", *_where(node), "--log=/tmp/postgres-start.log"))  # noqa: S108
+    folder = shlex.quote(node.data) if node.data else '"$PGDATA"'
+    return f"pg_ctl start --wait --pgdata={folder} --log={folder}/{START_LOG}"
 
 
 def stop_by_hand(node: Node, mode: Mode = "fast") -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -16,10 +15,12 @@ from day2.operations.dr_drill import (
     promote,
     readiness,
     rejoin,
+    route,
     switch_back,
 )
+from day2.operations.dr_drill.finding import Finding
 from day2.operations.dr_drill.pair import Node, Pair, going_back_is_free
-from day2.operations.dr_drill.readiness import Finding
+from day2.operations.dr_drill.route import Tools
 from day2.operations.dr_drill.strategy import Measures, Mode
 from day2.postgres.server import Server
 from day2.repository.store import Store
@@ -29,7 +30,10 @@ STEP_SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class Failover:
-    """A pair, its policy, and how clients are moved. `max_age` is the recovery point objective of its backups."""
+    """A pair, its policy, and the tools that move clients. `max_age` is the recovery point objective of its backups.
+
+    `attested` is who says that the old primary was taken out of service by hand, for a host that does not answer.
+    """
 
     pair: Pair
     policy: DrillPolicy
@@ -37,7 +41,8 @@ class Failover:
     store: Store
     max_age: timedelta
     run: str
-    move: Callable[[Node], Measures]
+    tools: Tools
+    attested: str = ""
 
     @property
     def endpoint(self) -> Server:
@@ -53,6 +58,10 @@ class Failover:
         """The standby that is promoted."""
         return self.pair.standby.server
 
+    def home(self) -> Server:
+        """The primary of normal times."""
+        return self.pair.primary.server
+
     def readiness(self) -> list[Finding]:
         """The servers, their hosts, the rights, and the recovery points."""
         kept = gates.findings(
@@ -62,7 +71,8 @@ class Failover:
             max_age=self.max_age,
             max_test_age=self.policy.max_restore_test_age,
         )
-        return [*readiness.check(self.pair, self.policy), *kept]
+        way = route.findings(self.policy.route, self.pair, tools=self.tools)
+        return [*readiness.check(self.pair, self.policy), *way, *kept]
 
     def planned(self) -> Measures:
         """Nothing: the servers' configuration says all of it."""
@@ -82,7 +92,7 @@ class Failover:
 
     def fence(self) -> Measures:
         """Stop the primary and prove it."""
-        return fence.fence(self.pair, mode=self.policy.fence, crashed_ok=self.mode == "live")
+        return fence.fence(self.pair, mode=self.policy.fence, crashed_ok=self.mode == "live", attested=self.attested)
 
     def replay(self) -> Measures:
         """Wait until the standby has replayed all it received."""
@@ -90,11 +100,11 @@ class Failover:
 
     def promote(self) -> Measures:
         """The point of no return."""
-        return promote.promote(self.pair, seconds=self.policy.promote_timeout.total_seconds())
+        return promote.promote(self.pair, seconds=self.policy.promote_timeout.total_seconds(), attested=self.attested)
 
     def route(self) -> Measures:
         """Clients go to the standby's server."""
-        return self.move(self.pair.standby)
+        return self._move(self.pair.standby)
 
     def rejoin(self) -> Measures:
         """The old primary follows the new one."""
@@ -102,7 +112,7 @@ class Failover:
 
     def switch_back(self) -> Measures:
         """Planned, without loss: back to the primary of normal times."""
-        return switch_back.switch_back(self.pair, seconds=STEP_SECONDS, route=self.move)
+        return switch_back.switch_back(self.pair, seconds=STEP_SECONDS, route=self._move)
 
     def settle(self) -> Measures:
         """Before the promotion the old primary takes writes again; after it, back only where the policy says so.
@@ -110,7 +120,8 @@ class Failover:
         Never in an emergency: there a person decides which server lives.
         """
         now = observe.now(self.pair)
-        if now == "fenced" and self.mode == "drill":
+        # `down`: a worker may have been killed while it did just this; it refuses where that is not safe.
+        if now in ("fenced", "down") and self.mode == "drill":
             return {"settled": "the old primary takes writes again"} | fence.unfence(self.pair)
         if now in ("promoted", "failed_over") and self.policy.on_failure == "roll_back" and self.mode == "drill":
             self.rejoin()
@@ -119,4 +130,7 @@ class Failover:
 
     def clear_up(self) -> Measures:
         """Remove what the drill made, and look again."""
-        return clear_up.clear_up(self.pair, self.run)
+        return clear_up.clear_up(self.pair, self.run, keep_evidence=self.mode != "drill")
+
+    def _move(self, to: Node) -> Measures:
+        return route.move(self.policy.route, self.pair, to, tools=self.tools)

@@ -19,9 +19,7 @@ def findings(
     yield from judge(points.points(store, database), now=now, max_age=max_age, max_test_age=max_test_age)
 
 
-def judge(
-    having: Sequence[Point], *, now: datetime, max_age: timedelta, max_test_age: timedelta
-) -> Iterator[Finding]:
+def judge(having: Sequence[Point], *, now: datetime, max_age: timedelta, max_test_age: timedelta) -> Iterator[Finding]:
     """The same, of points oldest first. Pure."""
     verified = [each for each in having if each.verified]
     tested = [each for each in having if each.verified is not None]

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from day2.operations.dr_drill import observe
-from day2.operations.dr_drill.controldata import Control, position
+from day2.operations.dr_drill.control import position
+from day2.operations.dr_drill.controldata import Control
 from day2.operations.dr_drill.pair import Node
 
 
@@ -30,12 +31,13 @@ def read(node: Node) -> Lineage:
     """
     server = observe.impatient(node.server)
     with replace(server, options={**server.options, "replication": "database"}).connect() as connection:
-        _system, timeline, lsn, _dbname = connection.execute("IDENTIFY_SYSTEM").fetchone() or ()
-        text: Any = ""
-        if timeline > 1:  # the first one has no history
-            _file, text = connection.execute(f"TIMELINE_HISTORY {timeline:d}".encode()).fetchone() or ()
-    history = text.decode() if isinstance(text, bytes) else str(text)
-    return Lineage(timeline, position(lsn), parsed(history))
+        system: Any = connection.execute("IDENTIFY_SYSTEM").fetchone()
+        timeline, lsn = int(system[1]), position(system[2])
+        if timeline == 1:
+            return Lineage(timeline, lsn)  # the first one has no history
+        file: Any = connection.execute(f"TIMELINE_HISTORY {timeline:d}".encode()).fetchone()
+    history = file[1].decode() if isinstance(file[1], bytes) else str(file[1])
+    return Lineage(timeline, lsn, parsed(history))
 
 
 def parsed(history: str) -> tuple[tuple[int, int], ...]:
@@ -51,7 +53,7 @@ def is_ancestor(control: Control, source: Lineage) -> bool:
     received, and it would start as a standby all the same. Such a one is never an ancestor.
     """
     if control.ended_cleanly:
-        fork = source.lsn if control.timeline == source.timeline else source.fork(control.timeline)
+        fork = source.fork(control.timeline)
         # The fork is where a record ends. A checkpoint that begins before it is on both sides.
         return fork is not None and control.checkpoint < fork
     if control.was_standby:

@@ -6,12 +6,14 @@ A server is `stopped` only when its host says so. When neither answers nobody kn
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from day2.errors import Day2Error
+from day2.errors import Day2Error, StepFailed
 from day2.operations.dr_drill import control
 from day2.operations.dr_drill.pair import Node, Pair, Seen, State, going_back_is_free, state
 from day2.postgres.server import Server
@@ -31,6 +33,8 @@ select exists (
     where slot.slot_name = %s and sender.state = 'streaming'
 ) as sends
 """
+SLOT = "select wal_status, active from pg_catalog.pg_replication_slots where slot_name = %s"
+DROP_SLOT = "select pg_catalog.pg_drop_replication_slot(%s)"
 
 
 def impatient(server: Server) -> Server:
@@ -41,12 +45,68 @@ def impatient(server: Server) -> Server:
 
 def ask(server: Server, question: str, *values: Any) -> dict[str, Any]:
     """The first row of a query, within a few seconds. Raises Unavailable or StepFailed."""
+    import psycopg
     from psycopg.rows import dict_row
 
     with impatient(server).connect() as connection:
-        _hurry(connection)
-        with connection.cursor(row_factory=dict_row) as cursor:
-            return cursor.execute(question.encode(), values or None).fetchone() or {}
+        try:
+            with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
+                hurry(connection)
+                return cursor.execute(question.encode(), values or None).fetchone() or {}
+        except psycopg.OperationalError:
+            raise  # `connect` tells it
+        except psycopg.Error as error:
+            raise _refused(server, error) from error
+
+
+def hurry(connection: psycopg.Connection[Any]) -> None:
+    """Let this transaction give up soon. Only this one: behind a pooler the session is everybody's."""
+    connection.execute(f"set local statement_timeout = '{ANSWER_SECONDS}s'".encode())
+
+
+def try_write(server: Server, asking: str = "select true as written") -> dict[str, Any]:
+    """A real write, rolled back: it needs no table of ours and leaves nothing. Returns what it asked there.
+
+    Raises Day2Error if it is not accepted. It says nothing about commits that wait for a standby.
+    """
+    import psycopg
+    from psycopg.rows import dict_row
+
+    with impatient(server).connect() as connection:
+        try:
+            with connection.transaction(force_rollback=True), connection.cursor(row_factory=dict_row) as cursor:
+                hurry(connection)
+                found = cursor.execute(asking.encode()).fetchone() or {}
+                cursor.execute("create temporary table day2_write_probe as select 1 as one")
+                return found
+        except psycopg.OperationalError:
+            raise  # `connect` tells it
+        except psycopg.Error as error:
+            raise StepFailed(
+                f"{server.label} refuses a write: {str(error).strip()}",
+                left="nothing was changed by this write",
+                next_step="look whether it is a standby, or its role or database is set read-only",
+                runbook="A write is refused",
+            ) from error
+
+
+def drop_slot(server: Server, name: str) -> bool:
+    """Drop a slot that nobody uses, if it is there. Returns whether there was one."""
+    found = ask(server, SLOT, name)
+    if not found or found["active"]:
+        return False
+    ask(server, DROP_SLOT, name)
+    return True
+
+
+def until(what: Callable[[], bool], *, seconds: float, every: float = 0.1) -> bool:
+    """Ask again and again, until it holds or the time is over. Returns whether it holds."""
+    deadline = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every)
+    return True
 
 
 def observe(node: Node, other: Node) -> Seen:
@@ -86,12 +146,24 @@ def described(primary: Seen, standby: Seen) -> str:
     """The same for servers that were looked at already."""
     found = state(primary, standby)
     back = "going back is free" if going_back_is_free(found) else "going back costs"
+    if found == "unknown":
+        back = "nobody knows whether going back is free"
     return f"{primary.text}; {standby.text}: state {found}; {back}"
+
+
+def _refused(server: Server, error: psycopg.Error) -> StepFailed:
+    return StepFailed(
+        f"{server.label}: {str(error).strip()}",
+        left="nothing was changed by this statement",
+        next_step="readiness names every right that the drill's role needs; grant what is missing",
+        runbook="The drill's role lacks a right",
+    )
 
 
 def _silent(node: Node, error: Day2Error) -> Seen:
     """A server that does not answer SQL: stopped if its host says so."""
-    said = error.happened.rsplit(": ", 1)[-1].removeprefix("FATAL:").strip()
+    # libpq's first line has the reason, a further one its advice.
+    said = str(error.__cause__ or error.happened).splitlines()[0].rsplit(": ", 1)[-1]
     if any(words in error.happened for words in STARTING):
         return Seen(node.name, "starting", said=said)
     try:
@@ -119,7 +191,3 @@ def _from(other: Node, found: dict[str, Any]) -> bool:
 
 def _same_address(other: Node, found: dict[str, Any]) -> bool:
     return (found["sender_host"], found["sender_port"]) == (other.server.host, other.server.port)
-
-
-def _hurry(connection: psycopg.Connection[Any]) -> None:
-    connection.execute(f"set statement_timeout = '{ANSWER_SECONDS}s'".encode())

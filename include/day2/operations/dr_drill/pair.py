@@ -116,5 +116,8 @@ def state(primary: Seen, standby: Seen) -> State:
 
 
 def going_back_is_free(now: State) -> bool:
-    """Whether the old primary can simply take writes again: until the standby is promoted."""
-    return now in ("normal", "alone", "fenced", "no_primary", "down")
+    """Whether the old primary can simply take writes again: until the standby is promoted.
+
+    With both stopped, or both standbys, nobody can tell from their roles which one wrote last.
+    """
+    return now in ("normal", "alone", "fenced")

@@ -13,7 +13,7 @@ from day2.errors import PlanRefused
 from day2.inventory.model import Database, Environment
 from day2.operations.database_backup.planning import dependents
 from day2.operations.dr_drill import readiness
-from day2.operations.dr_drill.readiness import Finding
+from day2.operations.dr_drill.finding import Finding
 from day2.operations.dr_drill.strategy import ACT_STEPS, Mode
 from day2.units import duration
 
@@ -134,9 +134,11 @@ def _target_lines(planned: Mapping[str, Any], target: Mapping[str, Any]) -> Iter
 
 def _target(environment: Environment, database: Database) -> dict[str, Any]:
     policy = environment.drill_policy(database)
-    if policy.strategy == "rebuild":
+    owner = database.owner or environment.owner
+    if policy.strategy == "restore":
         return {
             "name": database.name,
+            "owner": owner,
             "strategy": policy.strategy,
             "from": f"repository {policy.recovery_repository}",
             "to": f"{policy.recovery_connection} in {environment.regions.recovery}",
@@ -145,6 +147,7 @@ def _target(environment: Environment, database: Database) -> dict[str, Any]:
     standby = database.standby
     return {
         "name": database.name,
+        "owner": owner,
         "strategy": policy.strategy,
         "from": f"{database.connection} in {database.region}",
         "to": f"{standby.connection} in {standby.region}" if standby else "",

@@ -1,4 +1,4 @@
-"""Strategy `rebuild`: a database comes back in the recovery region from the repository alone.
+"""Strategy `restore`: a database comes back in the recovery region from the repository alone.
 
 As if the primary region, the ledger and Airflow's history were gone: nothing here reads any of them. In
 a drill production goes on untouched, and what was rebuilt is dropped at the end.
@@ -21,7 +21,7 @@ from day2.operations.database_restore import destinations, order, preflight, sta
 from day2.operations.database_restore.order import Order
 from day2.operations.database_restore.staged import Target
 from day2.operations.dr_drill import gates
-from day2.operations.dr_drill.readiness import Finding
+from day2.operations.dr_drill.finding import Finding
 from day2.operations.dr_drill.strategy import Measures, Mode
 from day2.postgres import inspection
 from day2.postgres.server import Server
@@ -67,6 +67,9 @@ class Rebuild:
     def acting(self) -> Server:
         """The rebuilt database."""
         return self.endpoint
+
+    def home(self) -> None:
+        """Production was not touched, or is gone."""
 
     def readiness(self) -> list[Finding]:
         """The repository's points, the key, the room, and the recovery server."""
@@ -155,8 +158,8 @@ class Rebuild:
         return {"means": "none", "seconds": 0.0, "streams": True, "needed": False, "why": UNTOUCHED}
 
     def switch_back(self) -> Measures:
-        """Production never left."""
-        if self.mode != "drill":
+        """In a drill production never left. After an emergency the way back is a restore in place, by hand."""
+        if self.mode != "drill" and self._exists():
             raise StepFailed("is not failed back by this graph", target=self.name, left=self.where(), next_step=BY_HAND)
         return {"outage_seconds": 0.0, "seconds": 0.0, "redundant": True, "needed": False, "why": UNTOUCHED}
 

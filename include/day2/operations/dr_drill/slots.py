@@ -12,9 +12,7 @@ from day2.operations.dr_drill import configured, observe
 from day2.operations.dr_drill.pair import Node
 
 log = logging.getLogger("day2")
-EXISTS = "select active, wal_status from pg_catalog.pg_replication_slots where slot_name = %s"
 MAKE = "select pg_catalog.pg_create_physical_replication_slot(%s, true)"
-DROP = "select pg_catalog.pg_drop_replication_slot(%s)"
 
 
 def ensure(on: Node, follower: Node) -> str:
@@ -26,9 +24,9 @@ def ensure(on: Node, follower: Node) -> str:
     if not name:
         log.warning("%s: its configuration names no slot; WAL for it may be removed too early", follower.name)
         return ""
-    found = observe.ask(on.server, EXISTS, name)
+    found = observe.ask(on.server, observe.SLOT, name)
     if found and found["wal_status"] == "lost":
-        drop(on, name)
+        observe.drop_slot(on.server, name)
         found = {}
     if not found:
         observe.ask(on.server, MAKE, name)
@@ -38,9 +36,7 @@ def ensure(on: Node, follower: Node) -> str:
 
 def drop(on: Node, name: str) -> bool:
     """Drop a slot that nobody uses. Returns whether there was one to drop."""
-    found = observe.ask(on.server, EXISTS, name)
-    if not found or found["active"]:
-        return False
-    observe.ask(on.server, DROP, name)
-    log.info("%s: dropped the slot %s, which nobody uses", on.name, name)
-    return True
+    dropped = bool(name) and observe.drop_slot(on.server, name)
+    if dropped:
+        log.info("%s: dropped the slot %s, which nobody uses", on.name, name)
+    return dropped

@@ -1,6 +1,6 @@
 """What every strategy of recovery can do; the graph knows no more of it than this.
 
-`failover` promotes a standby, `rebuild` restores from the repository. A managed service (RDS, Aurora)
+`failover` promotes a standby, `restore` restores from the repository. A managed service (RDS, Aurora)
 is a further one.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, Protocol
 
-from day2.operations.dr_drill.readiness import Finding
+from day2.operations.dr_drill.finding import Finding
 from day2.postgres.server import Server
 
 Mode = Literal["drill", "live", "failback"]
@@ -39,6 +39,10 @@ class Strategy(Protocol):
 
     def acting(self) -> Server:
         """The server that must take the writes once it is promoted."""
+        ...
+
+    def home(self) -> Server | None:
+        """The server that takes the writes in normal times, and again after the failback; none if none is touched."""
         ...
 
     def readiness(self) -> list[Finding]:

@@ -181,7 +181,8 @@ def _told(
     else:
         until = quarter(late) if late is not None else f"after {quarter(horizon)}"
         since = quarter(early) if early is not None else quarter(now)
-        text = f"the RTO will be missed by a restore from {quarter(expected)} on ({since} to {until}): {known}"
+        between = f" ({since} to {until})" if since != until else ""
+        text = f"the RTO will be missed by a restore from {quarter(expected)} on{between}: {known}"
     return Forecast(
         target=target, kind="missed_from" if expected else "not_before", text=text, samples=len(having),
         early=early, expected=expected, late=late, horizon=horizon,

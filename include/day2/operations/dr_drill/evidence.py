@@ -1,0 +1,132 @@
+"""WAL that only the old primary has: kept before a rewind discards it, with what it holds.
+
+What was committed after the fork exists nowhere else. The segments are copied aside with their sha256,
+and the commits in them are counted: a second opinion on what the failover lost.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from typing import Any
+
+from day2.hosts.shell import Done, require
+from day2.operations.dr_drill import aside, control
+from day2.operations.dr_drill.control import position, written
+from day2.operations.dr_drill.controldata import ENGLISH, Control
+from day2.operations.dr_drill.lineage import Lineage
+from day2.operations.dr_drill.pair import Node
+
+log = logging.getLogger("day2")
+FOLDER = "evidence"
+MANIFEST = "manifest.json"
+SEGMENT = re.compile(r"[0-9A-F]{24}(\.partial)?")
+PLACE = re.compile(r"(?: at| LSN) ([0-9A-F]+/[0-9A-F]+)")
+COMMITS = re.compile(r"^Transaction/COMMIT\s+(\d+)", re.MULTILINE)
+WAIT = 600.0
+
+
+def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
+    """Copy what is from after the fork. Returns the manifest; empty when nothing is."""
+    if kept := read(node):
+        return kept
+    fork = source.fork(control_file.timeline)
+    begin = control_file.checkpoint if fork is None else fork
+    end = _end(node, control_file)
+    if end is not None and end <= begin:
+        return {}
+    folder = f"{aside.make(node)}/{FOLDER}"
+    wanted = segment(control_file, begin)
+    names = segments(require(node.shell, "ls", f"{control.data(node)}/pg_wal").split(), wanted)
+    complete = bool(names) and names[0][:24] == wanted
+    manifest = {
+        "host": node.shell.label,
+        "folder": folder,
+        "timeline": control_file.timeline,
+        "from": written(begin),
+        "to": written(end) if end is not None else None,
+        "diverged_bytes": end - begin if end is not None else None,
+        # Where the first of it has left pg_wal, only what is there can be counted: it is more than that.
+        "complete": complete,
+        "commits": _commits(node, control_file, begin if complete else first_byte(control_file, names)),
+        "files": _copy(node, names, folder),
+    }
+    _write(node, manifest, folder)
+    log.warning(
+        "%s: %s bytes of WAL, with %s%s commits, are on this server only; kept in %s",
+        node.name, manifest["diverged_bytes"], "" if complete else "at least ", manifest["commits"], folder,
+    )  # fmt: skip
+    return manifest
+
+
+def read(node: Node) -> dict[str, Any]:
+    """What an earlier attempt kept: complete if it has a manifest. Empty if there is none."""
+    done = node.shell.run("cat", f"{aside.folder(node)}/{FOLDER}/{MANIFEST}")
+    if done.code:
+        return {}
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def segment(control_file: Control, position: int) -> str:
+    """The name of the WAL file that holds a position. Pure."""
+    per_id = (1 << 32) // control_file.segment_bytes
+    number = position // control_file.segment_bytes
+    return f"{control_file.timeline:08X}{number // per_id:08X}{number % per_id:08X}"
+
+
+def segments(names: list[str], first: str) -> list[str]:
+    """The WAL files of a timeline from one on, in order. Pure."""
+    return sorted(each for each in names if SEGMENT.fullmatch(each) and each[:8] == first[:8] and each[:24] >= first)
+
+
+def first_byte(control_file: Control, names: list[str]) -> int | None:
+    """Where the first of some WAL files begins. Pure."""
+    if not names:
+        return None
+    return (int(names[0][8:16], 16) << 32) + int(names[0][16:24], 16) * control_file.segment_bytes
+
+
+def ended_at(said: str) -> int | None:
+    """Where pg_waldump found no more records: the last place it names. Pure.
+
+    `error in WAL record at 0/30001C8: invalid record length at 0/3000200: expected at least 24, got 0`
+    """
+    found = [PLACE.findall(line) for line in said.splitlines() if "error in WAL record" in line]
+    return position(found[-1][-1]) if found else None
+
+
+def _end(node: Node, control_file: Control) -> int | None:
+    return ended_at(_dump(node, control_file, control_file.redo).stderr)
+
+
+def _commits(node: Node, control_file: Control, begin: int | None) -> int:
+    if begin is None:
+        return 0
+    return sum(int(each) for each in COMMITS.findall(_dump(node, control_file, begin).stdout))
+
+
+def _dump(node: Node, control_file: Control, begin: int) -> Done:
+    """What kinds of records there are from a position on. The exit code says nothing: the end is an error."""
+    where = ("--path", f"{control.data(node)}/pg_wal", "--timeline", str(control_file.timeline))
+    return node.shell.run(*ENGLISH, "pg_waldump", "--stats=record", *where, "--start", written(begin), seconds=WAIT)
+
+
+def _copy(node: Node, names: list[str], folder: str) -> list[dict[str, str]]:
+    """A folder without a manifest is one that a killed attempt left, and is begun again."""
+    require(node.shell, "rm", "--recursive", "--force", folder)
+    require(node.shell, "mkdir", folder)
+    sources = [f"{control.data(node)}/pg_wal/{name}" for name in names]
+    if not sources:
+        return []
+    require(node.shell, "cp", "--preserve=timestamps", f"--target-directory={folder}", *sources, seconds=WAIT)
+    sums = require(node.shell, "sha256sum", *(f"{folder}/{name}" for name in names), seconds=WAIT)
+    return [{"name": line.split("/")[-1], "sha256": line.split()[0]} for line in sums.splitlines()]
+
+
+def _write(node: Node, manifest: dict[str, Any], folder: str) -> None:
+    """The manifest last: a folder that has one is complete."""
+    content = json.dumps(manifest, indent=2).encode()
+    require(node.shell, "dd", "status=none", f"of={folder}/{MANIFEST}.part", stdin=content)
+    require(node.shell, "mv", f"{folder}/{MANIFEST}.part", f"{folder}/{MANIFEST}")

@@ -1,0 +1,37 @@
+"""When a standby has replayed all there is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from day2.operations.dr_drill.promote import FEW, STILL_SECONDS, all_replayed
+
+RETRY = 5.0
+
+
+def progress(*, received: int | None = 200, replayed: int = 200, idle: bool = True) -> dict[str, Any]:
+    return {"received": received, "replayed": replayed, "idle": idle, "retry_seconds": RETRY}
+
+
+def test_all_received_is_replayed_once_it_stands_still() -> None:
+    assert all_replayed(progress(idle=False), still=STILL_SECONDS)
+    assert not all_replayed(progress(), still=STILL_SECONDS / 2)
+
+
+def test_a_standby_that_never_streamed_has_received_nothing() -> None:
+    assert all_replayed(progress(received=None), still=1)
+
+
+def test_half_a_record_is_not_waited_for() -> None:
+    assert all_replayed(progress(replayed=150), still=STILL_SECONDS)
+
+
+def test_much_that_is_not_replayed_is_waited_for_until_the_replay_looked_everywhere_once_more() -> None:
+    much = progress(received=200 + 2 * FEW)
+    assert not all_replayed(much, still=RETRY)
+    assert all_replayed(much, still=RETRY + 1.5)
+
+
+def test_a_replay_that_is_stuck_is_never_done() -> None:
+    """It stands still as one does that has nothing to do, but it does not wait for WAL."""
+    assert not all_replayed(progress(replayed=150, idle=False), still=3600)
