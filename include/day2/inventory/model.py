@@ -126,6 +126,7 @@ class Host(Model):
     connection: ConnectionId = Field(description="Airflow connection of type ssh")
     region: Name = Field(description="where it runs")
     wave: WaveName = Field(default="broad", description="when changes reach it")
+    patching: bool = Field(default=True, description="whether security_patching manages it; false: somebody else does")
     owner: str | None = Field(default=None, description=OWNER)
     tags: dict[str, str] = Field(default={}, description=TAGS)
     depends_on: tuple[str, ...] = Field(default=(), description=DEPENDS_ON)
@@ -211,6 +212,11 @@ class Environment(Model):
     def host(self, name: str) -> Host:
         """The host of that name. Raises KeyError."""
         return {each.name: each for each in self.hosts}[name]
+
+    @property
+    def patched(self) -> tuple[Host, ...]:
+        """The hosts that security_patching manages, in the inventory's order."""
+        return tuple(each for each in self.hosts if each.patching)
 
     def repository(self, name: str) -> Repository:
         """The repository of that name. Raises KeyError."""

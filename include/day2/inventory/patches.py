@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from datetime import date, datetime, timedelta
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
@@ -15,13 +13,11 @@ from day2.inventory.fields import nearest
 from day2.inventory.model import Environment, Host, Window
 from day2.inventory.patching import PATCH_RUN_FIELDS, HostCheck, PatchPolicy
 from day2.inventory.problems import Finding, Location
+from day2.inventory.starts import starts
 
 OPERATION = "security_patching"
 SOON = timedelta(days=14)
 LONG = timedelta(days=366)
-# Any fixed start does, so that a file is judged the same every day; two years show every nth weekday.
-START = datetime(2027, 1, 1, tzinfo=UTC)
-RUNS = 24
 
 
 def findings(environment: Environment) -> Iterator[Finding]:
@@ -34,7 +30,7 @@ def findings(environment: Environment) -> Iterator[Finding]:
         return
     at: Location = ("policies", OPERATION)
     yield from _checks(policy, at)
-    if environment.hosts and not any(each.wave == "canary" for each in environment.hosts):
+    if environment.patched and not any(each.wave == "canary" for each in environment.patched):
         text = "no host has wave: canary; say which one is patched first"
         yield Finding((*at, "waves"), text, value=False)
     if wrong := never_inside(environment, policy):
@@ -66,20 +62,6 @@ def never_inside(environment: Environment, policy: PatchPolicy) -> str | None:
     return f"'{policy.schedule}' with its offset starts on {first}, never inside {names}; move one of them"
 
 
-@cache
-def starts(schedule: str, offset: timedelta, timezone: str) -> tuple[datetime, ...]:
-    """The first runs of a schedule with its offset, in local time.
-
-    The offset is added to the clock, not to the world's time: two days after Tuesday 03:00 is Thursday
-    03:00, also when clocks change in between.
-    """
-    from croniter import croniter
-
-    runs = croniter(schedule, START.replace(tzinfo=None))
-    zone = ZoneInfo(timezone)
-    return tuple((runs.get_next(datetime) + offset).replace(tzinfo=zone) for _ in range(RUNS))
-
-
 def _inside(run: datetime, window: Window, timezone: str) -> bool:
     from croniter import croniter
 
@@ -108,6 +90,9 @@ def _overrides(environment: Environment, host: Host, *, at: Location) -> Iterato
         for name in sorted(PATCH_RUN_FIELDS & override.keys()):
             text = f"belongs to the run, not to one host; set it in policies.{operation} of the environment"
             yield Finding((*where, name), text)
+        if not host.patching:
+            yield Finding(where, "the host says `patching: false`; remove one of the two", value=False)
+            continue
         if environment.policies.security_patching is None:
             yield Finding(where, "the environment has no policy of that name to differ from", value=False)
             continue

@@ -20,8 +20,18 @@ def select(environment: Environment, names: Iterable[str]) -> tuple[Database, ..
 
 
 def select_hosts(environment: Environment, names: Iterable[str]) -> tuple[Host, ...]:
-    """The hosts of these names, in the inventory's order. Raises PlanRefused for unknown and for none."""
-    return _chosen(environment.hosts, set(names), kind="host", environment=environment.name)
+    """The hosts of these names, in the inventory's order.
+
+    Raises PlanRefused for unknown ones, for those that patching does not manage, and for none.
+    """
+    wanted = set(names)
+    if others := [each.name for each in environment.hosts if each.name in wanted and not each.patching]:
+        raise PlanRefused(
+            f"security_patching does not manage {', '.join(others)}: the inventory says `patching: false`",
+            target=environment.name,
+            next_step="leave them out, or change the inventory",
+        )
+    return _chosen(environment.patched, wanted, kind="host", environment=environment.name)
 
 
 def _chosen(targets: tuple[Target, ...], wanted: set[str], *, kind: str, environment: str) -> tuple[Target, ...]:
@@ -48,7 +58,7 @@ def policy_hash(environment: Environment) -> str:
         },
         "hosts": {
             each.name: environment.patch_policy(each).model_dump(mode="json")
-            for each in environment.hosts
+            for each in environment.patched
             if environment.policies.security_patching
         },
     }

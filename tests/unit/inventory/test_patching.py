@@ -73,6 +73,31 @@ def test_a_fleet_without_a_canary_is_refused(home):
     assert found == ["policies/security_patching: no host has wave: canary; say which one is patched first"]
 
 
+def test_a_canary_that_somebody_else_patches_is_none(home):
+    found = problems(home, with_canary().replace("wave: canary", "wave: canary\n    patching: false"))
+    assert found == []  # it was the only host: nothing is left that would need a canary
+    other = "\nhosts:\n  - {name: web-02, address: 10.0.0.2, connection: ssh_web_02, region: eu-west-1}\n"
+    two = with_canary().replace("wave: canary", "wave: canary\n    patching: false").replace("\nhosts:\n", other)
+    assert problems(home, two) == [
+        "policies/security_patching: no host has wave: canary; say which one is patched first"
+    ]
+
+
+def test_a_policy_for_a_host_that_somebody_else_patches_is_refused(home):
+    text = with_canary().replace(
+        "    wave: canary\n", "    patching: false\n    policies: {security_patching: {rejected: [vim]}}\n"
+    )
+    assert "the host says `patching: false`; remove one of the two" in problems(home, text)[0]
+
+
+def test_a_host_that_somebody_else_patches_cannot_be_chosen(home):
+    home.write(with_canary().replace("    wave: canary\n", "    patching: false\n"))
+    [environment] = inventory.environments(home.folder)
+    assert environment.patched == ()
+    with pytest.raises(PlanRefused, match="security_patching does not manage web-01: the inventory says"):
+        inventory.select_hosts(environment, ["web-01"])
+
+
 def test_a_schedule_that_never_meets_its_window_is_refused(home):
     text = with_canary().replace("schedule: 0 1 * * 0\n    offset: PT0S", "schedule: 0 3 * * 2#2\n    offset: P2D")
     [found] = problems(home, text)
