@@ -33,6 +33,16 @@ def cron(schedule: str, environment: Environment) -> CronTriggerTimetable:
     return CronTriggerTimetable(schedule, timezone=environment.timezone, run_immediately=timedelta(0))
 
 
+def schedule(cron_schedule: str, offset: timedelta, environment: Environment) -> Any:
+    """A policy's schedule and its offset, in its environment's time zone."""
+    if not offset:
+        return cron(cron_schedule, environment)
+    from day2.airflow.timetable import OffsetCronTimetable
+
+    zone = environment.timezone
+    return OffsetCronTimetable(cron_schedule, timezone=zone, offset=offset, run_immediately=timedelta(0))
+
+
 def settings(operation: str, environment: Environment) -> dict[str, Any]:
     """Keyword arguments for `@dag`. No start date: unpausing must not fire the tick that was missed."""
     return {
