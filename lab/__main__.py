@@ -23,9 +23,10 @@ app = typer.Typer(
 def up(
     scale: int = typer.Option(1, min=1, help="multiplies the seeded rows, at the first boot"),
     airflow: bool = typer.Option(True, help="boot Airflow too, not only the servers it operates"),
+    hosts: bool = typer.Option(True, help="boot the hosts that are patched too, where this machine can"),
 ) -> None:
     """Boot the fleet and Airflow; what runs already stays as it is."""
-    lab = boot.up(scale=scale, airflow=airflow)
+    lab = boot.up(scale=scale, airflow=airflow, hosts=hosts)
     say_slowest()
     if airflow:
         say_where(lab.airflow)

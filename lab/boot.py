@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from psycopg.conninfo import make_conninfo
 
-from lab import files, places
+from lab import files, patchable, places
 from lab.airflow import Airflow
 from lab.connections import write_connections
 from lab.edge import Edge, edge
@@ -45,12 +45,14 @@ class Lab:
     airflow: Airflow
 
 
-def up(*, scale: int = 1, airflow: bool = True) -> Lab:
-    """Boot what does not run; nothing happens to what does."""
+def up(*, scale: int = 1, airflow: bool = True, hosts: bool = True) -> Lab:
+    """Boot what does not run; nothing happens to what does. `hosts` are those that are patched."""
     with timed("Boot"):
         where = places.prepare()
-        with files.lock(where.state / "lock"):
+        with files.lock(where.state / "lock"), ThreadPoolExecutor() as beside:
             lab = _describe(where)
+            # Their tree takes longest at the first boot, and nothing waits for them.
+            patched = beside.submit(patchable.start, where.state) if hosts else None
             with ThreadPoolExecutor() as pool:
                 servers = pool.submit(lab.fleet.start, scale)
                 stores = pool.submit(_start_stores, lab.stores)
@@ -64,6 +66,8 @@ def up(*, scale: int = 1, airflow: bool = True) -> Lab:
             if airflow:
                 lab.airflow.start()
             lab.processes.require(WRITER)
+            if patched and patched.result():
+                write_connections(lab)
     return lab
 
 

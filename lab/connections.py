@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from lab import patchable
 from lab.edge import ENDPOINT
 from lab.files import write_json
 from lab.fleet import BILLING, PLATFORM, RECOVERY
@@ -21,6 +22,7 @@ def write_connections(lab: Lab) -> None:
     connections = {
         **_databases(lab),
         **{host.name.replace("-", "_"): host.connection() for host in lab.hosts},
+        **patchable.connections(lab.places.state),
         **{f"s3_{store.region.replace('-', '_')}": _s3(store) for store in lab.stores},
         "day2_age": _age(lab.fleet.secrets),
     }

@@ -7,7 +7,7 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from lab import files, places
+from lab import files, patchable, places
 from lab.airflow import API_SERVER, COMPONENTS
 from lab.edge import ENDPOINT
 from lab.fleet import BILLING, NAMES, PLATFORM, RECOVERY
@@ -37,15 +37,16 @@ def down(*, store_grace: float = 30) -> list[str]:
     An object store takes 15 s to leave politely; `store_grace` is how long it may.
     """
     processes = _processes()
-    if processes is None:
-        return []
     state = places.state_folder()
+    if processes is None:
+        return patchable.stop(state)
     with files.lock(state / "lock"), ThreadPoolExecutor() as pool:
         running = [name for name in processes.names() if processes.pid(name)]
         stores = [name for name in running if _is_store(name)]
         leaving = [pool.submit(processes.stop, name, grace=store_grace) for name in stores]
         for group in stop_order(state / "servers"):
             list(pool.map(lambda name: _stop(processes, name), [name for name in group if name in running]))
+        running += patchable.stop(state)
         for each in leaving:
             each.result()
         ports = files.read_json(state / "ports.json")
@@ -60,6 +61,7 @@ def clean() -> None:
     servers = state / "servers"
     if servers.is_symlink():
         _remove(servers.readlink())
+    patchable.remove(state)
     for name in STATE:
         _remove(state / name)
     if state.exists() and not any(state.iterdir()):
@@ -70,7 +72,8 @@ def clean() -> None:
 def status() -> dict[str, int | None]:
     """Each process of the lab and its pid, or None where it should run and does not."""
     processes = _processes()
-    return {name: processes.pid(name) for name in sorted(processes.names())} if processes else {}
+    own = {name: processes.pid(name) for name in processes.names()} if processes else {}
+    return dict(sorted((own | patchable.pids(places.state_folder())).items()))
 
 
 def stop_order(servers: Path) -> list[tuple[str, ...]]:

@@ -6,7 +6,7 @@ import typer
 
 from day2.errors import Day2Error
 from lab.hosts import build, resident
-from lab.hosts.fleet import default_folder
+from lab.hosts.fleet import default_folder, trees_folder
 from lab.say import say, timed
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=resident.__doc__)
@@ -23,7 +23,7 @@ def up(names: list[str] = typer.Argument(None, help="names of the hosts")) -> No
 @app.command()
 def tree() -> None:
     """Build the tree that hosts share, if this version of it is not there yet."""
-    folder = default_folder()
+    folder = trees_folder(default_folder())
     folder.mkdir(mode=0o711, parents=True, exist_ok=True)
     say(f"The hosts' tree is {build.golden(folder).tree}")
 

@@ -142,11 +142,12 @@ def up(names: int | Sequence[str], folder: Path, *, owner: int | None = None) ->
         raise PlanRefused(f"cannot run hosts here: {reason}", target="the lab's hosts")
     if isinstance(names, int):
         names = [f"host-{number:02}" for number in range(1, names + 1)]
-    folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    for each in (folder, trees_folder(folder)):
+        each.mkdir(mode=0o711, parents=True, exist_ok=True)
     with files.lock(folder / "fleets.lock"):
-        golden = build.golden(folder)
+        golden = build.golden(trees_folder(folder))
         _sweep(folder)
-        build.tidy(folder, used=golden.names | _used(folder))
+        build.tidy(trees_folder(folder), used=golden.names | _used(folder))
         fleet = _make(folder, golden, tuple(names))
         _start(fleet, golden, owner)
     try:
@@ -170,6 +171,16 @@ def sweep(folder: Path) -> list[str]:
 def default_folder() -> Path:
     """Where the shared tree and the fleets are kept: in the lab's state."""
     return state_folder() / "hosts"
+
+
+def trees_folder(folder: Path) -> Path:
+    """Where the shared tree of these fleets is: with them, or in `DAY2_TREES`, so that several labs make it once."""
+    return Path(os.environ.get("DAY2_TREES") or folder)
+
+
+def running(folder: Path) -> list[str]:
+    """The fleets that run, whoever owns them."""
+    return [each.name for each in (folder / "fleets").glob("fleet-*") if _processes(each).pid(SUPERVISOR)]
 
 
 def why_not() -> str:

@@ -35,6 +35,11 @@ class Machine:
         """While this file exists the host does not come back from a reboot."""
         return self.folder / "stays-off"
 
+    @property
+    def pid(self) -> int | None:
+        """The process of its current boot; none while it is off."""
+        return int(self.pid_file.read_text()) if self.pid_file.exists() else None
+
     def insert_disk(self, host_key: Path) -> None:
         """Mount its disk, memory of a limited size, with its own host key on it."""
         disk = self.folder / "disk"

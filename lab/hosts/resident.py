@@ -17,20 +17,21 @@ NAMES = ("web-01", "web-02", "web-03", "app-01", "app-02", "db-01")
 
 def ensure(folder: Path, names: Sequence[str] = NAMES) -> Fleet:
     """The fleet that runs; one is booted if none does."""
-    return find(folder) or fleet.up(names, folder)
+    found = find(folder)
+    if found is None:
+        down(folder)  # also one whose start was killed half-way: nobody knows its addresses
+        return fleet.up(names, folder)
+    return found
 
 
 def find(folder: Path) -> Fleet | None:
     """The fleet that runs and has no owner, or none."""
-    for home in (folder / "fleets").glob("*"):
-        plan = read_json(home / "fleet.json")
-        if plan and plan["owner"] is None:
-            made = Fleet(
-                home, tuple(plan["names"]), Repository(home / "repository", Path(plan["shelf"]), home / "keys")
-            )
-            if made.supervisor:
-                return made
-    return None
+    return next((each for each in _made(folder) if each.supervisor and each.known_hosts.exists()), None)
+
+
+def newest(folder: Path) -> Fleet | None:
+    """The fleet without an owner that runs, or the last that did: a killed one leaves its folder."""
+    return find(folder) or max(_made(folder), key=lambda each: each.folder.stat().st_mtime, default=None)
 
 
 def require(folder: Path) -> Fleet:
@@ -43,11 +44,11 @@ def require(folder: Path) -> Fleet:
 
 def down(folder: Path) -> tuple[str, ...]:
     """End the fleet that stays and remove what killed ones left; returns the names of its hosts."""
-    found = find(folder)
-    if found:
-        found.down()
+    running = [each for each in _made(folder) if each.supervisor]
+    for each in running:
+        each.down()
     fleet.sweep(folder)
-    return found.names if found else ()
+    return running[0].names if running else ()
 
 
 def logins(made: Fleet) -> list[dict[str, object]]:
@@ -65,3 +66,14 @@ def logins(made: Fleet) -> list[dict[str, object]]:
         }
         for name in made.names
     ]
+
+
+def _made(folder: Path) -> list[Fleet]:
+    """Every fleet without an owner that has a folder, running or not."""
+    found = []
+    for home in (folder / "fleets").glob("fleet-*"):
+        plan = read_json(home / "fleet.json")
+        if plan and plan["owner"] is None:
+            repository = Repository(home / "repository", Path(plan["shelf"]), home / "keys")
+            found.append(Fleet(home, tuple(plan["names"]), repository))
+    return found
