@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from day2 import units
@@ -31,16 +32,22 @@ QUIET = (None, "scheduled", "queued", "none")
 
 
 def run(lab: Lab, dag: str) -> bool:
-    """Trigger the DAG as operator, follow it, print its record. Returns whether the verdict is PASSED."""
+    """Run the DAG, and before a drill what it needs. Returns whether the verdict is PASSED."""
     operation, _, environment = dag.partition(".")
     backup = f"database_backup.{environment}"
     if operation == "dr_drill" and not has_passed(lab, backup):
         say(f"A drill needs recovery points whose restore was tested, and there are none yet: {backup} first.")
         if not run(lab, backup):
             return False
+    record = run_once(lab, dag, {"reason": "demonstration"})
+    return record is not None and record["verdict"] == "PASSED"
+
+
+def run_once(lab: Lab, dag: str, conf: dict[str, Any]) -> dict[str, Any] | None:
+    """Trigger the DAG as operator, follow it, print its record and return it; none if there is none."""
     client = account(lab, "operator")
     client.wait_for_dag(dag)
-    run_id = client.trigger(dag, {"reason": "demonstration"})
+    run_id = client.trigger(dag, conf)
     say("")
     say(f"{dag}: run {run_id}", style="bold")
     with timed(f"Run of {dag}"):
@@ -49,9 +56,9 @@ def run(lab: Lab, dag: str) -> bool:
     record = read_record(lab, f"{dag}/{run_id}")
     if record is None:
         say("The ledger has no record of this run: that is a failure, whatever Airflow says.", style="bold red")
-        return False
+        return None
     show_record(record)
-    return bool(record["verdict"] == "PASSED")
+    return record
 
 
 def account(lab: Lab, name: str) -> Client:
@@ -98,11 +105,12 @@ def read_record(lab: Lab, run: str) -> dict[str, Any] | None:
     return records[-1] if records else None
 
 
-def has_passed(lab: Lab, dag: str) -> bool:
-    """Whether the ledger has a record of this DAG whose verdict is PASSED."""
+def has_passed(lab: Lab, dag: str, *, since: datetime | None = None) -> bool:
+    """Whether the ledger has a record of this DAG whose verdict is PASSED; of a run begun since then, if given."""
     with ledger(lab) as opened:
         records = (entry.body for entry in opened.entries(kind="record"))
-        return any(each["dag_id"] == dag and each["verdict"] == "PASSED" for each in records)
+        passed = [each for each in records if each["dag_id"] == dag and each["verdict"] == "PASSED"]
+    return any(since is None or datetime.fromisoformat(each["started"]) >= since for each in passed)
 
 
 def ledger(lab: Lab) -> Ledger:

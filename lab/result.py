@@ -30,7 +30,7 @@ def show_record(record: dict[str, Any]) -> None:
 def targets(record: dict[str, Any]) -> Table:
     """One row a target. What an operation did not measure stays empty."""
     table = Table(title=f"{record['dag_id']} · {record['run_id']}")
-    figures = DRILL if record["operation"] == "dr_drill" else BACKUP
+    figures = FIGURES.get(record["operation"], BACKUP)
     for column in ("Target", "Outcome", *figures, "Checks passed"):
         table.add_column(column, no_wrap=column == "Recovery point", justify="left" if column in WORDS else "right")
     for target in record["targets"]["resolved"]:
@@ -80,6 +80,21 @@ def _redundancy(measures: Measures) -> str:
     return "" if restored is None else "restored" if restored else "LOST"
 
 
+def _yes(key: str, *steps: str) -> Figure:
+    """Yes or no, as the last of these steps that measured it says."""
+
+    def figure(measures: Measures) -> str:
+        found = [measures[step][key] for step in steps if measures.get(step, {}).get(key) is not None]
+        return ("yes" if found[-1] else "NO" if key == "healthy" else "no") if found else ""
+
+    return figure
+
+
+def _took(measures: Measures) -> str:
+    seconds = measures.get("patch", {}).get("seconds")
+    return units.duration(sum(seconds.values())) if seconds else ""
+
+
 def _checks_passed(record: dict[str, Any], target: str) -> str:
     prefixes = (f"{target} ", f"{target}/")
     own = [each["passed"] for each in record["checks"] if f"{each['target']} ".startswith(prefixes)]
@@ -103,6 +118,16 @@ DRILL: dict[str, Figure] = {
     "Failback": _failback,
     "Redundancy": _redundancy,
 }
+
+
+PATCHING: dict[str, Figure] = {
+    "Packages": _told("patch", "packages"),
+    "Took": _took,
+    "Rebooted": _yes("rebooted", "patch"),
+    "Rolled back": _yes("rolled_back", "roll_back", "clear_up"),
+    "Healthy": _yes("healthy", "patch", "roll_back", "clear_up"),
+}
+FIGURES = {"dr_drill": DRILL, "security_patching": PATCHING}
 
 
 def _say_artefacts(artefacts: list[dict[str, Any]]) -> None:
