@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from day2.inventory import explain, references, rules, second_look
+from day2.inventory.calendars import read as read_calendar
 from day2.inventory.model import Environment
 from day2.inventory.places import calendars_folder, environments_folder
 from day2.inventory.problems import BrokenInventory, Finding, Problem
@@ -44,16 +45,16 @@ def environments(home: Path | None = None) -> list[Environment]:
 
 def check_all(home: Path | None = None) -> tuple[Environment, ...]:
     """Every environment. Raises BrokenInventory with every problem of every file."""
-    good, broken = read_all(home)
+    good, broken = _read_with_calendars(home)
     if broken:
         raise BrokenInventory(problem for error in broken for problem in error.problems)
-    return good
+    return tuple(environment for environment, _ in good)
 
 
 def report(today: date, home: Path | None = None) -> Report:
     """Everything there is to say about the inventory, warnings included."""
-    good, broken = _read(home)
-    problems = [problem for error in broken for problem in error.problems]
+    good, broken = _read_with_calendars(home)
+    problems = {problem for error in broken for problem in error.problems}
     warnings = [
         source.problem(each) for environment, source in good for each in second_look.findings(environment, today)
     ]
@@ -71,6 +72,20 @@ def _read(home: Path | None) -> tuple[list[tuple[Environment, Source]], list[Bro
     for path in _files(environments_folder(home), broken):
         try:
             good.append(_load(path, calendars_folder(home)))
+        except BrokenInventory as error:
+            broken.append(error)
+    return good, broken
+
+
+def _read_with_calendars(home: Path | None) -> tuple[list[tuple[Environment, Source]], list[BrokenInventory]]:
+    """What is in the calendars as well. Not for who makes DAGs of it: backups go on when a calendar is broken."""
+    read_ones, broken = _read(home)
+    good = []
+    for environment, source in read_ones:
+        try:
+            if environment.calendar:
+                read_calendar(calendars_folder(home) / environment.calendar, environment.timezone)
+            good.append((environment, source))
         except BrokenInventory as error:
             broken.append(error)
     return good, broken

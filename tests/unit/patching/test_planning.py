@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
+from day2.control.freezes import Freeze
 from day2.control.plan import Trigger
 from day2.errors import PlanRefused
 from day2.hosts.model import PatchSet
 from day2.operations.security_patching import briefing, planning, sla, waves
 from day2.operations.security_patching.gates import Proof
-from day2.operations.security_patching.window import Freeze
 from tests.unit.patching.making import NOW, OPENSSL, SET, environment, request, scan, seen
 
 BY_HAND = Trigger("manual", "anna", "advisory of tonight", "INC-7")

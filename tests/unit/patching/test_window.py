@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from day2.control.freezes import Freeze
 from day2.operations.security_patching import window
-from day2.operations.security_patching.window import Freeze
 from tests.unit.patching.making import NOW, environment
 
 BERLIN = environment(timezone="Europe/Berlin")

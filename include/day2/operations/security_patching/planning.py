@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from day2.control import plan
+from day2.control.freezes import Freeze
 from day2.control.plan import Trigger
 from day2.errors import PlanRefused
 from day2.hosts.model import PatchSet, Scan
@@ -16,7 +17,6 @@ from day2.inventory.patching import PatchPolicy
 from day2.operations.security_patching import gates, sla, surroundings, waves, window
 from day2.operations.security_patching.gates import Proof
 from day2.operations.security_patching.sla import Due, Known
-from day2.operations.security_patching.window import Freeze
 from day2.units import utc
 
 OPERATION = "security_patching"
@@ -56,7 +56,7 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
     policy = _policy(request)
     opening = None if request.emergency else window.opening(request.environment, now)
     blocked = {each.name: why for each in request.hosts if (why := unfit(each, request, seen))}
-    arranged, fleet = waves.arrange(request.hosts, policy, fleet=len(request.environment.hosts))
+    arranged, fleet = waves.arrange(request.hosts, policy, fleet=len(request.environment.patched))
     _require_moment(request, seen, now)
     _require_canary(request, blocked)
     _require_budget(blocked, fleet)
@@ -64,15 +64,19 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
     found = gates.require(gates.recovery_points(names, seen.proofs, now=now, max_age=policy.recovery_point_max_age))
     # An emergency is what a freeze makes room for: a person has approved it.
     deadline = window.deadline(opening, () if request.emergency else seen.freezes, now)
+    targets = [_target(each, request, seen, patch_set) | {"blocked": blocked.get(each.name)} for each in request.hosts]
     planned = {
         "schema": plan.SCHEMA,
         "operation": OPERATION,
         "environment": request.environment.name,
-        "change": "normal",
+        # Nothing is touched on a fleet that has everything: it is only looked at, and nobody is woken.
+        "change": "normal" if any(each["changes"] or each["renew"] for each in targets) else "standard",
         "emergency": request.emergency,
+        "proven": request.proven,
         "dry_run": request.dry_run,
         "trigger": plan.as_dict(request.trigger),
-        "targets": [_target(each, seen.scans.get(each.name), patch_set, blocked) for each in request.hosts],
+        "target_kind": "host",
+        "targets": targets,
         "patch_set": {"digest": patch_set.digest, "changes": [asdict(each) for each in patch_set.changes]},
         "waves": [each.as_dict() for each in arranged],
         "fleet_budget": fleet,
@@ -151,8 +155,10 @@ def _require_budget(blocked: Mapping[str, str], fleet: int) -> None:
         )
 
 
-def _target(host: Host, scan: Scan | None, patch_set: PatchSet, blocked: Mapping[str, str]) -> dict[str, Any]:
-    """One host: how many packages change on it, and what keeps it out."""
+def _target(host: Host, request: Request, seen: Seen, patch_set: PatchSet) -> dict[str, Any]:
+    """One host: how many packages change on it, and what of it must be started anew all the same."""
+    scan = seen.scans.get(host.name)
+    policy = request.environment.patch_policy(host)
     waiting = {each.key for each in scan.upgradable() if not each.held} if scan else set()
     changes = [each for each in patch_set.changes if each.key in waiting]
     return {
@@ -162,8 +168,16 @@ def _target(host: Host, scan: Scan | None, patch_set: PatchSet, blocked: Mapping
         "changes": len(changes),
         "held": sorted(each.name for each in scan.packages if each.held and each.candidate) if scan else [],
         "kernel": scan.kernel if scan else None,
-        "blocked": blocked.get(host.name),
+        "manager": scan.manager if scan else None,
+        "renew": _renew(scan, policy) if scan else [],
     }
+
+
+def _renew(scan: Scan, policy: PatchPolicy) -> list[str]:
+    """What runs old code already, before anything is installed: it is restarted, or the host rebooted."""
+    stale = sorted({each.unit or f"process {each.pid}" for each in scan.stale_services})
+    due = policy.reboot.when == "always" or (policy.reboot.when == "if_required" and scan.reboot_required)
+    return [*stale, *(["reboot"] if due else [])]
 
 
 def _impact(request: Request, seen: Seen, now: datetime) -> dict[str, Any]:

@@ -11,19 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from day2.control.freezes import Freeze
 from day2.inventory.model import Environment, Window
 from day2.operations.security_patching.waves import Deadline
 
 OPERATION = "security_patching"
-
-
-@dataclass(frozen=True)
-class Freeze:
-    """A time in which nothing may change."""
-
-    name: str
-    start: datetime
-    end: datetime
 
 
 @dataclass(frozen=True)
