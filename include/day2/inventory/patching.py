@@ -165,6 +165,36 @@ class Sla(Model):
         return found
 
 
+class PostgresPatch(Model):
+    """What a patch does to PostgreSQL on the hosts. Its packages are in the set like all others."""
+
+    extensions: Literal["report", "update"] = Field(
+        default="report",
+        description="installed extensions that are behind their new files: only named, or ALTER EXTENSION … UPDATE; "
+        "there is no way back from that",
+    )
+    only: tuple[Pattern, ...] = Field(default=("*",), description="patterns of extensions that may be updated")
+    never: tuple[Pattern, ...] = Field(default=(), description="patterns of those that may not; goes before only")
+    lock_timeout: PositiveDuration = Field(
+        default="PT10S", validate_default=True, description="how long an update may wait for what others hold"
+    )
+    statement_timeout: PositiveDuration = Field(
+        default="PT10M", validate_default=True, description="how long the update of one extension may take"
+    )
+    answer: PositiveDuration = Field(
+        default="PT5M", validate_default=True, description="by when the server takes connections after its patch"
+    )
+    followers: PositiveDuration = Field(
+        default="PT2M", validate_default=True, description="by when replication is as before, once it does"
+    )
+
+    def updates(self, extension: str) -> bool:
+        """Whether an extension of this name is to be updated where it is behind."""
+        if self.extensions == "report" or any(fnmatchcase(extension, each) for each in self.never):
+            return False
+        return any(fnmatchcase(extension, each) for each in self.only)
+
+
 class PatchPolicy(Model):
     """How hosts are patched. Set for the environment; a host may override most fields."""
 
@@ -194,6 +224,7 @@ class PatchPolicy(Model):
     drain: Drain | None = Field(default=None, description="takes a host out of service; nothing is done if unset")
     health_checks: tuple[HostCheck, ...] = Field(default=(), description="all must pass, before and after")
     health: Health = Field(default=Health(), description="how patient they are")
+    postgresql: PostgresPatch = Field(default=PostgresPatch(), description="what else is done where PostgreSQL runs")
     rollback: Literal["host", "wave"] = Field(
         default="host", description="what gets its earlier versions back when a host fails: it alone, or its wave"
     )

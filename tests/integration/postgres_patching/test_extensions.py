@@ -13,6 +13,7 @@ from psycopg import sql
 from day2.errors import StepFailed
 from day2.operations.security_patching import extensions
 from day2.operations.security_patching.extensions import Extension, Limits
+from lab.processes import wait_until
 from tests.integration.postgres_patching.conftest import Pair, reached
 
 AWKWARD = "prüf \"ext\" 1.'x'; $(id)"
@@ -69,6 +70,7 @@ def test_they_are_updated_and_nothing_is_done_twice(old: Pair, caplog):
 
 
 def test_a_standby_is_left_to_its_primary_and_gets_it_from_there(old: Pair):
+    wait_until(lambda: len(found(old.two)) == 3, "the standby has them", seconds=20)
     behind = list(found(old.two).values())
     made = extensions.update(old.two, behind)
     assert ([each["why"] for each in made["skipped"]], made["updated"]) == (
@@ -76,15 +78,12 @@ def test_a_standby_is_left_to_its_primary_and_gets_it_from_there(old: Pair):
         [],
     )
     extensions.update(old.one, behind)
-    deadline = time.monotonic() + 20
-    while found(old.two) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert found(old.two) == {}
+    wait_until(lambda: not found(old.two), "the standby has them too", seconds=20)
 
 
 def test_one_that_somebody_uses_fails_alone(old: Pair):
-    with old.primary.connect(AWKWARD) as busy, busy.transaction():
-        busy.execute("comment on extension hstore is 'locked by this transaction'")
+    with old.primary.connect(AWKWARD) as busy, busy.transaction(force_rollback=True):
+        busy.execute("alter extension hstore update to '1.5'")
         begun = time.monotonic()
         made = extensions.update(old.one, found(old.one).values(), limits=Limits(lock=timedelta(seconds=1)))
         took = time.monotonic() - begun
@@ -99,8 +98,8 @@ def test_one_that_somebody_uses_fails_alone(old: Pair):
 
 
 def test_one_that_takes_too_long_is_ended_and_stays_as_it_is(old: Pair):
-    with old.primary.connect(AWKWARD) as busy, busy.transaction():
-        busy.execute("comment on extension hstore is 'locked by this transaction'")
+    with old.primary.connect(AWKWARD) as busy, busy.transaction(force_rollback=True):
+        busy.execute("alter extension hstore update to '1.5'")
         limits = Limits(lock=timedelta(seconds=20), statement=timedelta(milliseconds=500))
         made = extensions.update(old.one, [found(old.one)[AWKWARD, "hstore"]], limits=limits)
     assert "longer than the policy's statement_timeout" in made["failed"][0]["why"]

@@ -130,10 +130,9 @@ def _fresh(server: Server, limits: Limits) -> Iterator[psycopg.Connection[Any]]:
     with server.connect() as connection:
         known = connection.info.get_parameters()
     told = {"lock_timeout": limits.lock, "statement_timeout": limits.statement}
-    options = " ".join(f"-c {name}={int(span.total_seconds() * 1000)}" for name, span in told.items())
-    conninfo = make_conninfo(
-        **{**known, "password": server.password or None, "options": f"{known['options']} {options}"}
-    )
+    added = " ".join(f"-c {name}={int(span.total_seconds() * 1000)}" for name, span in told.items())
+    fields: dict[str, Any] = {**known, "password": server.password or None, "options": f"{known['options']} {added}"}
+    conninfo = make_conninfo(**fields)
     with psycopg.connect(conninfo, autocommit=True) as connection:
         yield connection
 

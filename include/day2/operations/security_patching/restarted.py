@@ -90,25 +90,25 @@ def _wrong_version(earlier: Mapping[str, Any], measured: Mapping[str, Any], inst
         yield Wrong(
             f"another cluster answers: system identifier {measured['system_identifier']}",
             "find out what listens there; Debian may have made a new, empty cluster",
-            "PostgreSQL does not come back after its patch",
+            runbook="PostgreSQL does not come back after its patch",
         )
     if was // 10_000 != runs // 10_000:
         yield Wrong(
             f"PostgreSQL {version} answers, {earlier['version']} did before: a patch never changes the major version",
             "start the cluster of the earlier major version; reject the packages of the other one in the policy",
-            "PostgreSQL runs another version than it should",
+            runbook="PostgreSQL runs another version than it should",
         )
     elif runs < was:
         yield Wrong(
             f"PostgreSQL {version} runs, older than {earlier['version']} before",
             "look which package is installed, and which binary the server was started from",
-            "PostgreSQL runs another version than it should",
+            runbook="PostgreSQL runs another version than it should",
         )
     elif installed is not None and installed != runs:
         yield Wrong(
             f"PostgreSQL {version} runs, and the package installed is {installed // 10_000}.{installed % 10_000}",
             "restart the server: until then the old code runs, holes and all",
-            "PostgreSQL runs another version than it should",
+            runbook="PostgreSQL runs another version than it should",
         )
 
 
@@ -117,7 +117,7 @@ def _wrong_data(measured: Mapping[str, Any]) -> Iterator[Wrong]:
         yield Wrong(
             f"{measured['checksum_failures_new']} pages failed their checksum since the patch began",
             "stop writing to it, look into the server's log for the pages, and restore them from a recovery point",
-            "Pages fail their checksum after a patch",
+            runbook="Pages fail their checksum after a patch",
         )
 
 
@@ -127,19 +127,19 @@ def _wrong_replication(measured: Mapping[str, Any]) -> Iterator[Wrong]:
         yield Wrong(
             f"it is {now} now, which it was not before",
             "find out who promoted or replaced it during the restart, and who takes writes; never let two do",
-            "PostgreSQL's replication is not as before",
+            runbook="PostgreSQL's replication is not as before",
         )
     if measured["standbys_missing"]:
         yield Wrong(
             f"no longer followed by {', '.join(measured['standbys_missing'])}",
             "read that standby's log: its connection, its slot, or WAL that is gone",
-            "PostgreSQL's replication is not as before",
+            runbook="PostgreSQL's replication is not as before",
         )
     if measured["same_role"] and not measured["receives_again"]:
         yield Wrong(
             "it does not receive from its primary any more",
             "read its log: the primary's address, its login, its slot, or WAL that is gone",
-            "PostgreSQL's replication is not as before",
+            runbook="PostgreSQL's replication is not as before",
         )
 
 
