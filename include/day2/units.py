@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 
@@ -29,3 +33,19 @@ def duration(seconds: float) -> str:
 def utc(moment: datetime) -> str:
     """An aware time as ISO 8601 in UTC, to the second: `2026-11-23T02:15:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@dataclass(frozen=True)
+class Stopwatch:
+    """Seconds by what they were spent on. What is timed twice adds up."""
+
+    seconds: MutableMapping[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Time a block, also one that fails."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - begun, 2)

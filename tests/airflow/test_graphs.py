@@ -16,7 +16,7 @@ from airflow.timetables.base import TimeRestriction
 ROOT = Path(__file__).parents[2]
 STEPS = {"plan", "approve", "lock", "validate", "undo", "unlock", "record", "close"}
 # What runs without an approval: it only looks, or it closes.
-HARMLESS = {"plan", "approve"}
+HARMLESS = {"scan", "plan", "approve"}
 DRILL_STEPS = (
     *("declare", "fence", "replay", "promote", "route", "verify"),
     *("hold", "rejoin", "switch_back"),
@@ -29,7 +29,12 @@ def dag_ids() -> list[str]:
 
     everywhere = ("database_backup", "database_restore")
     found = [f"{operation}.{each.name}" for each in inventory.environments() for operation in everywhere]
-    return found + [f"dr_drill.{each.name}" for each in inventory.environments() if each.policies.dr_drill]
+    found += [f"dr_drill.{each.name}" for each in inventory.environments() if each.policies.dr_drill]
+    return found + [f"security_patching.{each.name}" for each in inventory.environments() if patched(each)]
+
+
+def patched(environment: Any) -> bool:
+    return bool(environment.policies.security_patching and environment.patched)
 
 
 @pytest.fixture(params=dag_ids())
@@ -78,7 +83,7 @@ def test_an_unanswered_approval_expires(dag: Any) -> None:
 
 
 def test_everything_between_is_locked(dag: Any) -> None:
-    acting = set(dag.task_ids) - {"plan", "approve", "lock"}
+    acting = set(dag.task_ids) - HARMLESS - {"lock"}
     assert acting <= downstream(dag.get_task("lock"))
 
 
@@ -97,7 +102,8 @@ def test_the_record_comes_after_everything_but_the_close(dag: Any) -> None:
 def test_green_means_everything_succeeded_and_was_recorded(dag: Any) -> None:
     close = dag.get_task("close")
     assert dag.leaves == [close]
-    assert close.trigger_rule == "all_success"
+    # Patching skips the waves that nobody chose, and rollbacks that are not needed.
+    assert close.trigger_rule == ("none_failed" if dag.dag_id.startswith("security_patching.") else "all_success")
     acting = {task.task_id for task in dag.tasks if task.task_id.count(".") or task.task_id == "restore"}
     if dag.dag_id.startswith("dr_drill."):
         acting = set(DRILL_STEPS)
@@ -159,6 +165,25 @@ def test_no_lease_is_held_while_a_scorecard_waits_for_its_signature(bag: Any) ->
     assert "unlock" in dag.get_task("sign_off").get_flat_relative_ids(upstream=True)
     assert dag.get_task("sign_off").response_timeout.total_seconds() > 0
     assert dag.get_task("sign_off").defaults is None
+
+
+def test_a_wave_begins_when_nothing_of_the_one_before_runs(bag: Any) -> None:
+    dag = bag.dags["security_patching.production"]
+    for before, after in itertools.pairwise(("canary", "early", "broad")):
+        opened = dag.get_task(f"{after}.open_wave")
+        assert f"{before}.roll_back" in opened.upstream_task_ids
+        assert opened.trigger_rule == "all_done_min_one_success", "it says itself why it does not begin"
+    for wave, at_once in (("canary", 1), ("early", 2), ("broad", 2)):
+        assert dag.get_task(f"{wave}.patch").max_active_tis_per_dagrun == at_once
+        assert dag.get_task(f"{wave}.patch").retries > 0, "a host whose worker died is taken up again"
+
+
+def test_no_host_is_left_half_patched_whatever_happens(bag: Any) -> None:
+    dag = bag.dags["security_patching.production"]
+    task = dag.get_task("undo")
+    assert task.is_teardown
+    assert task.trigger_rule == "all_done_setup_success"
+    assert {"unlock", "record"} <= task.downstream_task_ids
 
 
 def test_targets_are_the_environments_own(bag: Any) -> None:

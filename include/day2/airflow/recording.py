@@ -41,33 +41,37 @@ def append(
         params=now.params,
         code_commit=code_commit(),
     )
-    names = _target_names(ledger, now)
-    body: dict[str, Any] = record.append_record(ledger, info, states(_breadcrumbs(now), names)).body
+    body: dict[str, Any] = record.append_record(ledger, info, states(_breadcrumbs(now), _plan(ledger, now))).body
     return body
 
 
-def states(breadcrumbs: Iterable[Mapping[str, Any]], names: list[str]) -> dict[str, str]:
+def states(breadcrumbs: Iterable[Mapping[str, Any]], plan: Mapping[str, Any]) -> dict[str, str]:
     """Task states as the verdict wants them: `task id`, or `task id[target]` for a mapped one. Pure."""
     found = {}
     for each in breadcrumbs:
-        index = int(each.get("map_index", -1))
+        index, names = int(each.get("map_index", -1)), _mapped(str(each["task_id"]), plan)
         label = f"[{names[index]}]" if 0 <= index < len(names) else ""
         found[f"{each['task_id']}{label}"] = str(each["state"])
     return found
 
 
+def _mapped(task_id: str, plan: Mapping[str, Any]) -> list[str]:
+    """Targets in the order they were mapped: all of the plan's, or in the group of a wave those of that wave."""
+    wave, targets = task_id.rpartition(".")[0], plan.get("targets", [])
+    if not wave:
+        return [each["name"] for each in targets]
+    return [each["name"] for each in targets if each.get("wave") == wave and not each["blocked"]]
+
+
 def _act_steps(ledger: Ledger, now: Run) -> tuple[str, ...]:
     """Those that the newest plan names, where an operation has modes that differ in them."""
+    return tuple(_plan(ledger, now).get("act_steps", ()))
+
+
+def _plan(ledger: Ledger, now: Run) -> Mapping[str, Any]:
+    """The newest plan of the run; nothing where it was refused."""
     plans = [entry.body for entry in ledger.entries(kind="plan", run=now.key)]
-    return tuple(plans[-1].get("act_steps", ())) if plans else ()
-
-
-def _target_names(ledger: Ledger, now: Run) -> list[str]:
-    """Targets in the order they were mapped: that of the newest plan."""
-    names: list[str] = []
-    for entry in ledger.entries(kind="plan", run=now.key):
-        names = [each["name"] for each in entry.body["targets"]]
-    return names
+    return plans[-1] if plans else {}
 
 
 def _breadcrumbs(now: Run) -> list[dict[str, Any]]:

@@ -28,8 +28,9 @@ def environment(name: str) -> Environment:
     return inventory.load(inventory.environments_folder() / f"{name}.yaml")
 
 
-def lease_key(environment_name: str, target: str) -> str:
-    return f"{environment_name}/database/{target}"
+def lease_key(planned: dict[str, Any], target: str) -> str:
+    """What a lease on a target of this plan is called: the same for every operation on it."""
+    return f"{planned['environment']}/{planned.get('target_kind', 'database')}/{target}"
 
 
 @task
@@ -44,7 +45,7 @@ def lock(planned: dict[str, Any], approved: dict[str, Any] | None) -> list[dict[
     now = run.current()
     approval.require(approved, planned["digest"])
     ttl = timedelta(seconds=planned["lease_seconds"])
-    keys = [lease_key(planned["environment"], each["name"]) for each in planned["targets"]]
+    keys = [lease_key(planned, each["name"]) for each in planned["targets"]]
     with connections.ledger(environment(planned["environment"])) as ledger:
         try:
             reason = f"{planned['operation']} {planned['digest'][:12]}"
@@ -171,7 +172,7 @@ def acting(
         ttl = timedelta(seconds=planned["lease_seconds"])
         # Again, not only extended: a task that somebody cleared runs after the run gave its leases back.
         reason = f"{planned['operation']} {planned['digest'][:12]}"
-        leases.acquire(ledger, [lease_key(here.name, target)], owner=now.key, ttl=ttl, reason=reason)
+        leases.acquire(ledger, [lease_key(planned, target)], owner=now.key, ttl=ttl, reason=reason)
         act = Act(run=now.key, attempt=now.attempt, step=step, target=target, try_number=now.try_number)
         with attempt(ledger, act) as outcome:
             yield outcome

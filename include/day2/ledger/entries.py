@@ -233,6 +233,35 @@ class KeptEvidence(TypedDict):
     artefacts: list[Artefact]
 
 
+class Sighting(TypedDict):
+    """An installed version that was seen to have a replacement, and when first. `key` is `name:arch`."""
+
+    key: str
+    installed: str
+    security: bool
+    first_seen: str
+
+
+class PatchScan(TypedDict):
+    """kind `patch_scan`: what hosts wait for was looked at. `sightings` are the new ones only."""
+
+    attempt: int
+    environment: str
+    at: str
+    hosts: int
+    unreachable: dict[str, str]
+    sightings: list[Sighting]
+    artefacts: list[Artefact]
+
+
+class PatchStanding(TypedDict):
+    """kind `patch_standing`: how many hosts of an environment stand how against the SLA: a point of its trend."""
+
+    attempt: int
+    environment: str
+    summary: dict[str, Any]
+
+
 KINDS: dict[str, Any] = {
     "plan": Plan,
     "refusal": Refusal,
@@ -245,6 +274,8 @@ KINDS: dict[str, Any] = {
     "evidence": KeptEvidence,
     "manual_step": ManualStep,
     "sign_off": SignOff,
+    "patch_scan": PatchScan,
+    "patch_standing": PatchStanding,
     "corrective_action": CorrectiveAction,
     "corrective_action_closed": CorrectiveActionClosed,
 }

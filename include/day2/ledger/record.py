@@ -70,6 +70,26 @@ def append_record(ledger: Ledger, run: RunInfo, task_states: Mapping[str, str]) 
     return ledger.append("record", run=run.run, body=record)
 
 
+def so_far(own: Sequence[Entry], plan: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """The record of a run's newest attempt, and True; before there is one, what its entries alone say of it."""
+    attempt = max(int(entry.body.get("attempt", 1)) for entry in own)
+    for entry in reversed(own):
+        if entry.kind == "record" and entry.body["attempt"] == attempt:
+            return entry.body, True
+    started, ended = (datetime.fromisoformat(entry.recorded_at) for entry in (own[0], own[-1]))
+    info = RunInfo(
+        dag_id=plan["dag_id"],
+        run_id=plan["run_id"],
+        attempt=attempt,
+        operation=plan["operation"],
+        environment=plan["environment"],
+        act_steps=tuple(plan["act_steps"]),
+        started=started,
+        ended=ended,
+    )
+    return build(info, own, {}), False
+
+
 def validate(record: Mapping[str, Any]) -> None:
     """Check a record against the published schema. Raises StepFailed naming each field that does not fit."""
     problems = sorted(_validator().iter_errors(record), key=lambda each: each.json_path)

@@ -139,7 +139,7 @@ def gather(entries: Sequence[Entry], run: str) -> Card:
         raise PlanRefused(
             "the ledger has no plan of a drill by this name", target=run, next_step="see: day2 drill list"
         )
-    made, recorded = _record(own, plan, run)
+    made, recorded = record.so_far(own, plan)
     manual = _manual(own)
     known = [each for each in actions.every(entries) if each.environment == plan["environment"]]
     ours = {entry.body["id"] for entry in own if entry.kind == actions.OPENED}
@@ -171,27 +171,6 @@ def _needed(entry: Entry) -> bool:
 def moment(text: Any) -> datetime | None:
     """A time of a measure, in UTC."""
     return datetime.fromisoformat(text).astimezone(UTC) if text else None
-
-
-def _record(own: Sequence[Entry], plan: Row, run: str) -> tuple[dict[str, Any], bool]:
-    """The run's record; before there is one, what its entries alone say of it."""
-    attempt = max(int(entry.body.get("attempt", 1)) for entry in own)
-    for entry in reversed(own):
-        if entry.kind == "record" and entry.body["attempt"] == attempt:
-            return entry.body, True
-    started, ended = (datetime.fromisoformat(entry.recorded_at) for entry in (own[0], own[-1]))
-    info = record.RunInfo(
-        dag_id=plan["dag_id"],
-        run_id=plan["run_id"],
-        attempt=attempt,
-        operation=OPERATION,
-        environment=plan["environment"],
-        act_steps=tuple(plan["act_steps"]),
-        started=started,
-        ended=ended,
-    )
-    assert info.run == run  # noqa: S101 - the plan's own names and the entry's agree
-    return record.build(info, own, {}), False
 
 
 def _target(planned: Row, plan: Row, made: Row, *, manual: Sequence[Row], earlier: Sequence[Row]) -> TargetCard:

@@ -5,11 +5,9 @@ It is made from ledger entries alone, so it can be made again: the same entries 
 
 from __future__ import annotations
 
-import logging
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +17,7 @@ from day2.operations.dr_drill import card as cards
 from day2.operations.dr_drill import details, timeline, trend
 from day2.operations.dr_drill.card import Card, Row, TargetCard
 from day2.operations.dr_drill.timeline import Timeline
-from day2.reports import page, plots
+from day2.reports import kept, page, plots
 from day2.repository.manifest import sha256
 from day2.repository.store import Store
 from day2.units import duration
@@ -27,7 +25,6 @@ from day2.units import duration
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-log = logging.getLogger("day2")
 TEMPLATE = Path(__file__).with_name("scorecard.html.j2")
 QUERY = Path(__file__).with_name("scorecard.sql")
 KIND = "evidence"
@@ -147,22 +144,8 @@ def publish(ledger: Ledger, *, run: str, store: Store, lock: ObjectLock | None =
     """
     card = cards.gather(cards.read(ledger, run), run)
     html = render(card)
-    # A run's id may hold anything; a key should not.
-    name = "".join(each if each.isalnum() or each in "-_." else "_" for each in card.run)
-    key = f"drills/{name}/scorecard-{sha256(html)[:12]}.html"
-    store.put(key, html)
-    if lock:
-        until = datetime.now(UTC) + timedelta(days=lock.days)
-        if problem := store.lock(key, mode=lock.mode, until=until).problem:
-            log.warning("%s/%s is not locked: %s", store.url, key, problem)
-    locked = store.locked_until(key)
-    artefact = {
-        "uri": f"{store.url}/{key}",
-        "sha256": sha256(html),
-        "size": len(html),
-        "retain_until": locked.isoformat() if locked else None,
-        "upto": card.last_seq,
-    }
+    key = f"drills/{kept.named(card.run)}/scorecard-{sha256(html)[:12]}.html"
+    artefact = kept.keep(store, key, html, lock=lock) | {"upto": card.last_seq}
     return Published(artefact, briefing(card) + [f"scorecard: {artefact['uri']} (sha256 {artefact['sha256']})"])
 
 

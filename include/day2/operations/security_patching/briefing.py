@@ -79,6 +79,11 @@ def _hosts(targets: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"{each['name']}: NOT TOUCHED: {each['blocked']}"
     if len(blocked) > LISTED:
         yield f"{len(blocked) - LISTED} more hosts are not touched; the plan in the record says why"
+    for each in targets:
+        if each["renew"] and not each["blocked"]:
+            yield f"{each['name']} runs old code already: {', '.join(each['renew'])} will be started anew"
+    if not any(each["changes"] or each["renew"] for each in targets):
+        yield "nothing is to be installed or restarted: the hosts are only looked at, and nobody has to approve"
     held = Counter(name for each in targets for name in each["held"])
     for name, count in sorted(held.items())[:LISTED]:
         yield f"{name} is on hold on {_count(count, 'host')} and stays as it is there"

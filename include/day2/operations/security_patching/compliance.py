@@ -123,7 +123,7 @@ class Fleet:
 
 def rows(environment: Environment, scans: Mapping[str, Scan], first: Known, *, now: datetime) -> tuple[HostRow, ...]:
     """One row a host of the inventory, also for hosts that were never scanned."""
-    return tuple(_row(environment, each, scans.get(each.name), first, now) for each in environment.hosts)
+    return tuple(_row(environment, each, scans.get(each.name), first, now) for each in environment.patched)
 
 
 def register(environment: Environment, due: Iterable[Due], *, today: date) -> tuple[Registered, ...]:

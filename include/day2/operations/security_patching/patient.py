@@ -1,0 +1,241 @@
+"""One host of a patch run: out of service, patched, restarted, proven and back; or rolled back.
+
+Every step can be done again: a task that takes over from one that was killed finds what it did, and goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from day2.errors import StepFailed
+from day2.hosts import before as remembered
+from day2.hosts import drain, effect, health, install, job, reboot, rollback, services
+from day2.hosts import scan as scanning
+from day2.hosts.before import Before
+from day2.hosts.drain import Hook
+from day2.hosts.health import Probe
+from day2.hosts.install import Prepared
+from day2.hosts.model import PatchSet, Scan
+from day2.hosts.script import Host
+from day2.hosts.shell import Shell
+from day2.inventory.patching import PatchPolicy
+from day2.operations.security_patching import configured
+from day2.units import Stopwatch
+
+log = logging.getLogger("day2")
+Measures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A host with all that its steps need. `run` names its jobs on the host: the same run finds them again."""
+
+    host: Host
+    policy: PatchPolicy
+    frozen: PatchSet
+    run: str
+    hook: Hook | None = None
+    probes: tuple[tuple[str, Probe], ...] = ()
+    snapshot: Shell | None = None
+
+    @property
+    def name(self) -> str:
+        return self.host.name
+
+
+def patch(patient: Patient, measures: Measures) -> None:
+    """Bring one host to the frozen set, prove it, and put it back in service. Fills in `measures` as it goes.
+
+    Raises StepFailed or Unavailable with the state that is left; what was drained stays drained.
+    """
+    watch = Stopwatch(measures.setdefault("seconds", {}))
+    begun = job.look(patient.host, f"{install.job_name(patient.run)}-install").state != "none"
+    seen = scanning.scan(patient.host, lists="cached")
+    before = remembered.remember(patient.host, install.job_name(patient.run), seen.boot_id)
+    with watch("prepare"):
+        prepared = install.prepare(patient.host, patient.frozen, run_id=patient.run)
+    measures |= {"installed_digest": patient.frozen.digest, "packages": len(prepared.part.changes), "resumed": begun}
+    if not begun and not _has_work(patient, prepared, seen):
+        log.info("%s: has every version of the set, and runs them", patient.name)
+        measures |= _seen(seen, before) | {"changed": False, "healthy": _well(patient), "in_service": True}
+        return
+    if not begun:
+        _require_fit(patient, seen)
+        with watch("health before"):
+            _well(patient, before=True)
+        _snapshot(patient, measures)
+    with watch("drain"):
+        _out(patient, measures)
+    with watch("install"):
+        done = install.act(patient.host, prepared, run_id=patient.run, limits=configured.limits(patient.policy))
+    measures |= {"changed": done.outcome == "changed", "repaired": done.repaired}
+    _renew(patient, prepared, before, measures)
+    with watch("health"):
+        measures["healthy"] = _well(patient)
+    with watch("undrain"):
+        _back(patient, measures)
+
+
+def roll_back(patient: Patient, measures: Measures) -> None:
+    """Bring a host's earlier versions back, and the host into service if it is well then.
+
+    A host on which nothing was installed is only put back. Raises StepFailed with what is not as it was; an ill
+    host is left drained.
+    """
+    watch = Stopwatch(measures.setdefault("seconds", {}))
+    measures |= {"rolled_back": False, "in_service": False}
+    prepared = _begun(patient)
+    if prepared is None:
+        log.info("%s: nothing was installed on it", patient.name)
+    else:
+        with watch("rollback"):
+            measures["rolled_back"] = _to_earlier(patient, prepared)
+    with watch("health"):
+        measures["healthy"] = _well(patient)
+    _back(patient, measures)
+
+
+def _begun(patient: Patient) -> Prepared | None:
+    """What the run prepared, if its installation began; that one is followed to its end first."""
+    name = install.job_name(patient.run)
+    seen = job.look(patient.host, f"{name}-install")
+    if seen.state == "none":
+        return None
+    if seen.state == "running":
+        log.info("%s: its installation still runs: it is brought to its end first", patient.name)
+        limits = configured.limits(patient.policy)
+        job.follow(patient.host, job.Job(f"{name}-install", "install.sh"), seconds=limits.install.total_seconds())
+    return install.prepare(patient.host, patient.frozen, run_id=patient.run)
+
+
+def _to_earlier(patient: Patient, prepared: Prepared) -> bool:
+    if not prepared.part.changes:
+        return False
+    limits = configured.limits(patient.policy)
+    rollback.rollback(patient.host, prepared, run_id=patient.run, limits=limits)
+    seen = scanning.scan(patient.host, lists="cached")
+    if reboot.wanted(patient.policy.reboot.when, seen):
+        reboot.reboot(patient.host, seen.boot_id, patience=configured.reboot_patience(patient.policy))
+    else:
+        before = remembered.remember(patient.host, install.job_name(patient.run), seen.boot_id)
+        _restart(patient, before)
+    return True
+
+
+def _restart(patient: Patient, before: Before) -> tuple[str, ...]:
+    """Restart what runs old code, and start what ran before and does not now: that one shows no old code."""
+    return services.restart(patient.host, also=remembered.ended(patient.host, before)).units
+
+
+def _renew(patient: Patient, prepared: Prepared, before: Before, measures: Measures) -> None:
+    """Restart what runs old code, or reboot where the policy says so, and prove that the new code is what runs."""
+    watch = Stopwatch(measures["seconds"])
+    policy = patient.policy
+    seen = scanning.scan(patient.host, lists="cached")
+    due = reboot.wanted(policy.reboot.when, seen) or seen.boot_id != before.boot_id
+    measures["reboot_expected"] = due
+    if due:
+        with watch("reboot"):
+            reboot.reboot(patient.host, before.boot_id, patience=configured.reboot_patience(policy))
+    else:
+        with watch("restart"):
+            measures["restarted"] = list(_restart(patient, before))
+    with watch("effect"):
+        after = scanning.scan(patient.host, lists="cached")
+        found = effect.check(patient.host, prepared, after)
+        measures |= _seen(after, before) | {"stale_services": len(found.stale), "effect": list(found.words)}
+        effect.require(patient.host, found, reboot_later=policy.reboot.when == "never")
+        _require_running(patient, before)
+
+
+def _require_running(patient: Patient, before: Before) -> None:
+    gone = remembered.ended(patient.host, before)
+    if gone:
+        raise StepFailed(
+            f"ran before and does not run now: {', '.join(gone)}",
+            target=patient.name,
+            left="the new packages are installed, and these services are down",
+            next_step=f"`systemctl status` of them on {patient.name}; the host is rolled back",
+            runbook="A service does not start after the patch",
+        )
+
+
+def _seen(scan: Scan, before: Before) -> Measures:
+    """What a scan says of the end: `rebooted` compares with the boot id from before the installation."""
+    return {
+        "boot_id": scan.boot_id,
+        "kernel": scan.kernel,
+        "rebooted": scan.boot_id != before.boot_id,
+        "reboot_expected": scan.boot_id != before.boot_id,
+        "stale_services": len(scan.stale_services),
+    }
+
+
+def _has_work(patient: Patient, prepared: Prepared, seen: Scan) -> bool:
+    return bool(prepared.part.changes or seen.stale_services) or reboot.wanted(patient.policy.reboot.when, seen)
+
+
+def _require_fit(patient: Patient, seen: Scan) -> None:
+    """Looked at again: the plan may be hours old."""
+    if seen.audit:
+        raise StepFailed(
+            f"an earlier installation is half done: {seen.audit.splitlines()[0]}",
+            target=patient.name,
+            left="nothing was touched",
+            next_step=f"`dpkg --configure -a` on {patient.name}, then clear the task",
+            runbook="A package does not install",
+        )
+
+
+def _snapshot(patient: Patient, measures: Measures) -> None:
+    told = patient.policy.snapshot
+    if told is None:
+        return
+    shell = patient.snapshot or patient.host.shell
+    words = tuple(each.replace("{host}", patient.name) for each in told.command)
+    done = shell.run(*words, seconds=told.timeout.total_seconds())
+    measures["snapshot"] = {"ok": done.code == 0, "said": done.words}
+    if done.code != 0:
+        raise StepFailed(
+            f"its snapshot failed: `{words[0]}` answered {done.code}: {done.words or 'it said nothing'}",
+            target=patient.name,
+            left="nothing was touched",
+            next_step="run the command of the policy's `snapshot` by hand, then clear the task",
+            runbook="A gate is closed",
+        )
+    log.info("%s: snapshot taken: %s", patient.name, done.words or "no output")
+
+
+def _well(patient: Patient, *, before: bool = False) -> bool:
+    """Ask every check until it is well. Raises StepFailed; `before` it, an ill host is not touched."""
+    patience = configured.health_patience(patient.policy)
+    for name, probe in patient.probes:
+        try:
+            health.wait(patient.name, name, probe, patience=patience)
+        except StepFailed as error:
+            if not before:
+                raise
+            raise StepFailed(
+                f"was ill before it was touched: {error.happened}",
+                target=patient.name,
+                left="nothing was touched",
+                next_step="mend the service, then clear the task",
+                runbook="A service is ill after the patch",
+            ) from error
+    return True
+
+
+def _out(patient: Patient, measures: Measures) -> None:
+    measures["in_service"] = False
+    if patient.hook is None:
+        log.info("%s: the policy has no way to drain: it stays in service", patient.name)
+        return
+    drain.drain(patient.hook, patient.name)
+
+
+def _back(patient: Patient, measures: Measures) -> None:
+    if patient.hook is not None:
+        drain.undrain(patient.hook, patient.name)
+    measures["in_service"] = True
