@@ -148,6 +148,21 @@ def test_a_freeze_refuses_the_plan_but_not_an_emergency_or_a_dry_run():
     assert make(request(dry_run=True), found)["dry_run"] is True
 
 
+def test_from_the_cut_off_on_nothing_is_planned_that_could_not_start():
+    cutoff = NOW.replace(hour=4, minute=0)
+    fresh = seen(proofs={each.name: Proof("p", cutoff) for each in environment().databases})
+    assert make(found=fresh, now=cutoff - timedelta(seconds=1))["deadline"]["at"] == "2027-03-14T04:00:00Z"
+    told = "the cut-off of window 'sunday' was at 2027-03-14T04:00:00Z: no host may start any more"
+    assert refused(found=fresh, now=cutoff) == told
+    assert make(request(dry_run=True), fresh, now=cutoff)["dry_run"] is True
+
+
+def test_a_freeze_that_begins_now_refuses_the_plan_and_one_that_ends_now_does_not():
+    day = timedelta(days=1)
+    assert "the freeze 'sale' lasts until" in refused(found=seen(freezes=[Freeze("sale", NOW, NOW + day)]))
+    assert make(found=seen(freezes=[Freeze("sale", NOW - day, NOW)]))["deadline"]["why"].startswith("the cut-off")
+
+
 def test_more_hosts_than_the_blast_radius_are_refused():
     policies = environment().policies.model_dump()
     policies["security_patching"]["max_targets"] = 3

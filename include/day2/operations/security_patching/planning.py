@@ -129,9 +129,17 @@ def _require_moment(request: Request, seen: Seen, now: datetime) -> None:
     if frozen:
         last = max(frozen, key=lambda each: each.end)
         raise _refused(f"the freeze '{last.name}' lasts until {utc(last.end)}", "wait for its end")
-    if window.required(environment) and window.opening(environment, now) is None:
+    if not window.required(environment):
+        return
+    opening = window.opening(environment, now)
+    if opening is None:
         names = ", ".join(each.name for each in environment.windows if OPERATION in each.operations)
         raise _refused(f"no window for patching is open ({names})", "wait for it, or add one by review")
+    if now >= opening.cutoff:
+        raise _refused(
+            f"the cut-off of window '{opening.name}' was at {utc(opening.cutoff)}: no host may start any more",
+            "wait for its next opening",
+        )
 
 
 def _require_canary(request: Request, blocked: Mapping[str, str]) -> None:

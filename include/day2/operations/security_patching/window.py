@@ -16,6 +16,8 @@ from day2.inventory.model import Environment, Window
 from day2.operations.security_patching.waves import Deadline
 
 OPERATION = "security_patching"
+# More than clocks are ever put back.
+CLOCKS_BACK = timedelta(hours=3)
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,11 @@ def _last_opening(window: Window, timezone: str, now: datetime) -> Opening:
     from croniter import croniter
 
     zone = ZoneInfo(timezone)
-    # A second later: get_prev is strictly before, and a window is open at the moment it opens.
-    wall = now.astimezone(zone).replace(tzinfo=None) + timedelta(seconds=1)
-    opens = croniter(window.start, wall).get_prev(datetime).replace(tzinfo=zone).astimezone(UTC)
+    # From later than now, because clocks that went back show a time before an opening which was already.
+    wall = now.astimezone(zone).replace(tzinfo=None) + CLOCKS_BACK
+    before = croniter(window.start, wall + timedelta(seconds=1))
+    opens = now + CLOCKS_BACK
+    while opens > now:
+        opens = before.get_prev(datetime).replace(tzinfo=zone).astimezone(UTC)
     closes = opens + window.duration
     return Opening(window.name, opens, closes, closes - window.cutoff)
