@@ -7,9 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from day2.control.freezes import Freeze, freezes
 from day2.inventory import BrokenInventory, calendars_folder
+from day2.inventory.calendars import read
+from day2.inventory.events import Event
 from day2.inventory.model import Environment
 from tests.unit.patching.making import environment
 
@@ -203,6 +207,25 @@ def test_a_freeze_that_begins_at_the_end_is_not_found_yet(calendar):
 def test_a_long_one_of_a_series_that_began_before_is_found(calendar):
     calendar("DTSTART;VALUE=DATE:20201218\nDTEND;VALUE=DATE:20210107\nRRULE:FREQ=YEARLY")
     assert year() == ["12-17 23:00 – 01-06 23:00", "12-17 23:00 – 01-06 23:00"]
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Event:
+    """A freeze every second night, from one clock change to the next."""
+    path = tmp_path_factory.mktemp("busy") / "changes.ics"
+    event = "DTSTART:20270301T233000\nDTEND:20270302T023000\nRRULE:FREQ=DAILY;INTERVAL=2;UNTIL=20271115"
+    path.write_text(f"BEGIN:VCALENDAR\nBEGIN:VEVENT\n{event}\nEND:VEVENT\nEND:VCALENDAR\n")
+    return read(path, "Europe/Berlin")[0]
+
+
+@settings(max_examples=200, deadline=None)
+@given(start=st.integers(0, 365 * 24 * 60), minutes=st.integers(1, 10_000))
+def test_whoever_asks_about_a_part_of_the_year_is_told_what_touches_it(busy, start, minutes):
+    begins = YEAR["start"] + timedelta(minutes=start)
+    ends = begins + timedelta(minutes=minutes)
+    whole = list(busy.occurrences(YEAR["start"], YEAR["end"]))
+    assert len(whole) == 130
+    assert list(busy.occurrences(begins, ends)) == [each for each in whole if each[0] < ends and begins < each[1]]
 
 
 def test_without_an_answer_there_is_no_answer(calendar):
