@@ -15,6 +15,8 @@ from typing import Any
 
 import psycopg
 
+from lab.hosts.fleet import default_folder
+
 REPOSITORY = Path(__file__).resolve().parents[3]
 SERVERS = {
     *("platform", "orders", "orders-standby", "billing", "recovery", "s3-eu-west-1", "s3-eu-central-1", "writer"),
@@ -34,6 +36,7 @@ class Lab:
     def start(self, *command: str) -> subprocess.Popen[str]:
         env = {**os.environ, "PYTHONPATH": f"{self.checkout}/include:{self.checkout}", **self.env}
         env["DAY2_STATE"] = str(self.state)
+        env.setdefault("DAY2_TREES", str(default_folder()))
         return subprocess.Popen(
             (*self.python, "-m", "lab", *command),
             env=env,
@@ -51,8 +54,9 @@ class Lab:
         assert process.returncode == 0, out + err
         return out
 
-    def up(self) -> str:
-        return self.run("up", "--no-airflow")
+    def up(self, *, hosts: bool = False) -> str:
+        """Without the hosts that are patched, unless asked for: most tests are not about them."""
+        return self.run("up", "--no-airflow", "--hosts" if hosts else "--no-hosts")
 
     def pids(self) -> dict[str, int]:
         lines = (line.split() for line in self.run("status").splitlines())

@@ -20,7 +20,8 @@ def client(connection: dict[str, Any], **more: Any) -> paramiko.SSHClient:
     extra, made = connection["extra"], paramiko.SSHClient()
     kind, key = extra["host_key"].split()[:2]
     known = paramiko.Ed25519Key(data=base64.b64decode(key))
-    made.get_host_keys().add(f"[{connection['host']}]:{connection['port']}", kind, known)
+    host, port = connection["host"], connection["port"]
+    made.get_host_keys().add(host if port == paramiko.config.SSH_PORT else f"[{host}]:{port}", kind, known)
     login = {"username": connection["login"], "key_filename": extra["key_file"]}
     try:
         made.connect(

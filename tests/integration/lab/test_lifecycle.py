@@ -152,7 +152,7 @@ def test_down_stops_all_of_ours_and_no_other(lab: Lab) -> None:
 )
 def test_a_start_ended_half_way_does_not_block_the_next(tmp_path: Path, moment: str, number: signal.Signals) -> None:
     lab = Lab(tmp_path / "state")
-    process = lab.start("up", "--no-airflow")
+    process = lab.start("up", "--no-airflow", "--no-hosts")
     wait_for(lambda: [*lab.state.glob(moment), *lab.state.glob(f"servers/*/{moment}")] or data(lab, moment), moment)
     process.send_signal(number)
     said, _ = process.communicate(timeout=120)
@@ -173,7 +173,7 @@ def data(lab: Lab, name: str) -> list[Path]:
 
 def test_two_starts_at_once_wait_for_each_other(tmp_path: Path) -> None:
     lab = Lab(tmp_path / "state")
-    both = [lab.start("up", "--no-airflow") for _ in range(2)]
+    both = [lab.start("up", "--no-airflow", "--no-hosts") for _ in range(2)]
     try:
         said = "".join(each.communicate(timeout=240)[0] for each in both)
         assert [each.returncode for each in both] == [0, 0], said

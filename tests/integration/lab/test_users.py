@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from day2.hosts.shell import require
+from lab.hosts import fleet, resident
 
 from .commands import REPOSITORY, SERVERS, Lab
 from .ssh import shell
@@ -48,17 +49,19 @@ def test_root_in_a_private_checkout(private_checkout: Path, wheel: str, with_sys
     env = {} if with_system_postgres else {"DAY2_PG_BIN": str(programs / "bin")}
     lab = Lab(private_checkout / ".day2", checkout=private_checkout, env=env)
     try:
-        said = lab.up()
+        said = lab.up(hosts=True)
         outside = (lab.state / "servers").readlink()
         assert f"the servers' data is in {outside}" in said
         assert outside.parent == Path("/var/tmp")
         assert outside.stat().st_mode & 0o777 == 0o700
         assert private_checkout.stat().st_mode & 0o777 == 0o700
-        assert set(lab.pids()) == SERVERS
+        assert set(lab.pids()) - {"hosts", *resident.NAMES} == SERVERS
         version = lab.query("pg_orders", "SELECT current_setting('server_version_num')::int / 10000")[0]
         assert (version == 17) == (not with_system_postgres)
         assert lab.query("pg_orders_standby", "SELECT pg_is_in_recovery()") == (True,)
         assert_hosts_have_what_a_drill_needs(lab)
+        if not fleet.why_not():
+            assert require(shell(lab.json("connections.json")["ssh_web_01"]), "hostname") == "web-01\n"
     finally:
         lab.run("clean")
     assert not outside.exists()
@@ -109,8 +112,9 @@ def test_an_ordinary_user_needs_nothing_of_root(ordinary_user_home: Path) -> Non
         pytest.skip("no Python that an ordinary user can run reaches the installed packages")
     lab = Lab(ordinary_user_home / "state", python=(*become, found[0]), env=env)
     try:
-        lab.up()
+        assert "no hosts to patch here: it takes root" in lab.up(hosts=True)
         assert set(lab.pids()) == SERVERS
+        assert not [name for name in lab.json("connections.json") if name.startswith("ssh_web")]
         assert not (lab.state / "servers").is_symlink()
         assert {path.stat().st_uid for path in lab.state.glob("servers/*")} == {NOBODY}
         assert_hosts_have_what_a_drill_needs(lab)
