@@ -63,6 +63,20 @@ def test_a_backup_keeps_its_own_columns() -> None:
     assert "RTO" not in text
 
 
+def test_patching_shows_what_became_of_each_host() -> None:
+    patched = {"patch": {"packages": 3, "seconds": {"install": 4.0, "reboot": 6.5}, "rebooted": True, "healthy": True}}
+    back = {
+        "patch": {"packages": 3, "seconds": {"install": 4.0}, "rebooted": True},
+        "roll_back": {"rolled_back": True, "healthy": True},
+    }
+    ill = {"patch": {"packages": 3}, "roll_back": {"rolled_back": False, "healthy": False}}
+    text = shown("security_patching", {"web-01": patched, "web-02": back, "web-03": ill, "app-01": {}})
+    assert row(text, "web-01")[2:7] == ["3", "10.5 s", "yes", "–", "yes"]
+    assert row(text, "web-02")[2:7] == ["3", "4.0 s", "yes", "yes", "yes"]
+    assert row(text, "web-03")[2:7] == ["3", "–", "–", "no", "NO"]
+    assert row(text, "app-01")[2:7] == ["–"] * 5
+
+
 def test_what_the_approver_reads_is_cut_to_the_terminal() -> None:
     lines = in_short("\n\n".join(["x" * 200, *(f"line {n}" for n in range(20))]))
     assert len(lines[0]) == 140
