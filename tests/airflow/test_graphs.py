@@ -172,7 +172,7 @@ def test_a_wave_begins_when_nothing_of_the_one_before_runs(bag: Any) -> None:
     for before, after in itertools.pairwise(("canary", "early", "broad")):
         opened = dag.get_task(f"{after}.open_wave")
         assert f"{before}.roll_back" in opened.upstream_task_ids
-        assert opened.trigger_rule == "all_done_min_one_success", "it says itself why it does not begin"
+        assert opened.trigger_rule == "all_done", "it says itself why it does not begin"
     for wave, at_once in (("canary", 1), ("early", 2), ("broad", 2)):
         assert dag.get_task(f"{wave}.patch").max_active_tis_per_dagrun == at_once
         assert dag.get_task(f"{wave}.patch").retries > 0, "a host whose worker died is taken up again"

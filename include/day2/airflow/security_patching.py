@@ -101,10 +101,12 @@ def plan(environment_name: str, scanned: dict[str, Any]) -> dict[str, Any]:
     return planned
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+@task(trigger_rule=TriggerRule.ALL_DONE)
 @telling.explained
-def open_wave(planned: dict[str, Any], wave: str) -> list[dict[str, Any]]:
+def open_wave(planned: dict[str, Any] | None, wave: str) -> list[dict[str, Any]]:
     """Whether this wave may begin: what became of the one before, its bake time, the window, the budget."""
+    if planned is None:
+        raise AirflowSkipException("there is no plan: nothing was touched")
     here, now = steps.environment(planned["environment"]), run.current()
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
+from day2.postgres.binaries import Binaries
 from day2.postgres.server import Server
 from lab import postgres as lab_postgres
 from lab.ports import LOOPBACK
@@ -34,6 +37,12 @@ class Pair:
     def two(self) -> Server:
         return reached(self.standby)
 
+    @property
+    def standby_files(self) -> Path:
+        """The extension files on the standby's host."""
+        [control] = self.standby.binaries.folder.parent.glob("share/**/extension/hstore.control")
+        return control.parent
+
     def wait_for_streaming(self) -> None:
         """The standby follows."""
 
@@ -57,6 +66,7 @@ def made_pair(make_postgres: Callable[..., lab_postgres.Server]) -> Iterator[Pai
         settings={"primary_conninfo": upstream.replace("\\", "\\\\")},
     )
     standby.create_standby(upstream)
+    standby.binaries = _copied(primary.binaries, primary.home.parent / "its-programs")
     try:
         standby.start()
         yield Pair(primary, standby)
@@ -71,6 +81,12 @@ def pair(made_pair: Pair) -> Pair:
     made_pair.standby.start()
     made_pair.wait_for_streaming()
     return made_pair
+
+
+def _copied(found: Binaries, there: Path) -> Binaries:
+    """The same programs in another place, with extension files of their own: a host that is patched by itself."""
+    shutil.copytree(found.folder.parent, there, symlinks=True)
+    return replace(found, folder=there / found.folder.name)
 
 
 @pytest.fixture

@@ -62,12 +62,13 @@ def key(told: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(told[each] for each in ("dbname", "schema", "name", "recorded", "actual"))
 
 
-def say(server: Server, fresh: Iterable[Mapping[str, Any]]) -> None:
+def say(server: Server, fresh: Iterable[Mapping[str, Any]], *, standby: bool) -> None:
     """In the log, what to run and why."""
+    where = "on its primary, once that has the same libc and ICU" if standby else "there"
     for each in fresh:
         log.warning(
-            "%s: database %s: text sorts otherwise since this patch (%s was %s): %d indexes are out of order. Run: %s",
-            server.label, each["dbname"], each["actual"], each["recorded"], each["indexes"],
+            "%s: database %s: text sorts otherwise since this patch (%s was %s): %d indexes are out of order. Run %s: %s",
+            server.label, each["dbname"], each["actual"], each["recorded"], each["indexes"], where,
             "; ".join(each["commands"]),
         )  # fmt: skip
 

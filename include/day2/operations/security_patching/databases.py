@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from day2.errors import StepFailed
+from day2.errors import StepFailed, Unavailable
 from day2.postgres.server import Server, rows
 
 if TYPE_CHECKING:
     import psycopg
 
+# Catalogs are small; one that is locked must not hold up the patch of its host.
+SECONDS = 60
 # What to look for in one database, given a session there and the database's name.
 Look = Callable[["psycopg.Connection[Any]", str], Iterable[Any]]
 
@@ -35,8 +37,9 @@ def look(server: Server, looks: Mapping[str, Look]) -> Seen:
             continue
         try:
             with server.at(each["name"]).connect() as connection:
+                connection.execute(f"set statement_timeout = '{SECONDS}s'".encode())
                 for name, ask in looks.items():
                     seen.found[name] += ask(connection, each["name"])
-        except StepFailed as error:  # pg_hba.conf refuses it, or it was dropped meanwhile
+        except (StepFailed, Unavailable) as error:  # refused, dropped meanwhile, or locked for too long
             seen.unseen[each["name"]] = error.happened
     return seen

@@ -65,10 +65,8 @@ def update(server: Server, wanted: Iterable[Extension], *, limits: Limits | None
     Returns what became of each; `require` raises for those that failed. Does nothing on a standby.
     """
     chosen = list(wanted)
-    made: dict[str, Any] = {"reversible": False, "updated": [], "failed": [], "skipped": []}
-    with server.connect() as connection:
-        standby = connection.execute("select pg_is_in_recovery()").fetchone() == (True,)
-    if standby:
+    made = nothing()
+    if is_standby(server):
         log.info("%s: a standby: its extensions are updated on its primary and come by replication", server.label)
         made["skipped"] = [each.as_dict() | {"why": "a standby: they come from its primary"} for each in chosen]
         return made
@@ -78,6 +76,17 @@ def update(server: Server, wanted: Iterable[Extension], *, limits: Limits | None
         outcome, told = _update(server.at(each.dbname), each, limits or Limits())
         made[outcome].append(told)
     return made
+
+
+def nothing() -> dict[str, Any]:
+    """What `update` returns where there is nothing to update."""
+    return {"reversible": False, "updated": [], "failed": [], "skipped": [], "left": []}
+
+
+def is_standby(server: Server) -> bool:
+    """Whether it only replays another's changes. Raises Unavailable or StepFailed."""
+    with server.connect() as connection:
+        return connection.execute("select pg_is_in_recovery()").fetchone() == (True,)
 
 
 def require(server: Server, made: Mapping[str, Any]) -> None:

@@ -57,7 +57,8 @@ def rows(told: Told, fleet: Fleet) -> list[dict[str, Any]]:
 
 def run(told: Told, own: Sequence[Entry]) -> Run:
     """The run as the report tells it. `own` are its ledger entries."""
-    made, _ = record.so_far(own, {**told.planned, "act_steps": (progress.PATCH,)})
+    plan = [each.body for each in own if each.kind == "plan"][-1]  # with its run's names, unlike the plan in `told`
+    made, _ = record.so_far(own, {**plan, "act_steps": (progress.PATCH,)})
     return Run(
         name=f"{made['dag_id']}/{made['run_id']}",
         verdict=made["verdict"],

@@ -20,6 +20,7 @@ from day2.postgres.server import Server, rows
 log = logging.getLogger("day2")
 EVERY = 0.5
 CONNECT_SECONDS = 3
+ANSWER_SECONDS = 15
 LONG_SECONDS = 60.0
 
 
@@ -107,7 +108,7 @@ def measure(server: Server, earlier: Mapping[str, Any], *, patience: Patience) -
     measured = state | compared | {"answered_seconds": round(waited, 3)} | _left_to_do(server)
     known = [collations.key(each) for each in earlier.get("collation_mismatches", ())]
     fresh = [each for each in measured["collation_mismatches"] if collations.key(each) not in known]
-    collations.say(server, fresh)
+    collations.say(server, fresh, standby=state["standby"])
     return measured | {"collation_mismatches_new": len(fresh)}
 
 
@@ -132,6 +133,7 @@ def _answer(server: Server, patience: Patience) -> tuple[dict[str, Any], float]:
 
 def _state(server: Server) -> dict[str, Any]:
     with server.connect() as connection:
+        connection.execute(f"set statement_timeout = '{ANSWER_SECONDS}s'".encode())
         [found] = rows(connection, "patch_server")
     return found
 

@@ -19,6 +19,7 @@ select current_setting('server_version')                                  as ver
                    order by s.application_name, s.client_addr, s.pid), '[]')
           from pg_stat_replication s
          where s.state is distinct from 'backup')                         as standbys,
+       current_setting('synchronous_standby_names')                       as synchronous_standby_names,
        (select r.status from pg_stat_wal_receiver r)                      as receiving,
        (select count(*) from pg_stat_activity a
          where a.backend_type = 'client backend' and a.pid <> pg_backend_pid()) as sessions,
