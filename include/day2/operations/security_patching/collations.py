@@ -67,7 +67,7 @@ def say(server: Server, fresh: Iterable[Mapping[str, Any]], *, standby: bool) ->
     where = "on its primary, once that has the same libc and ICU" if standby else "there"
     for each in fresh:
         log.warning(
-            "%s: database %s: text sorts otherwise since this patch (%s was %s): %d indexes are out of order. Run %s: %s",
+            "%s: database %s: text sorts otherwise since this patch (%s was %s): %d indexes out of order. Run %s: %s",
             server.label, each["dbname"], each["actual"], each["recorded"], each["indexes"], where,
             "; ".join(each["commands"]),
         )  # fmt: skip
