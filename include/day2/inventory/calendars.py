@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -22,17 +23,25 @@ MATTERS = {None, "DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "RE
 
 def read(path: Path, timezone: str) -> tuple[Event, ...]:
     """The events of a calendar; `timezone` is for what names none. Raises BrokenInventory with every mistake."""
-    zone, problems, events = ZoneInfo(timezone), [], []
-    placed = list(_components(path))
-    moved = _moved([component for _, component in placed])
-    for line, component in placed:
+    zone, problems, parsed, events = ZoneInfo(timezone), [], [], []
+
+    def told(line: int, component: Any, error: ValueError) -> Problem:
+        return Problem(path.name, line, f"event '{component.get('SUMMARY', '')}': {error}")
+
+    for line, component in _components(path):
+        try:
+            _require_parsed(component)
+            parsed.append((line, component))
+        except ValueError as error:
+            problems.append(told(line, component, error))
+    moved = _moved([component for _, component in parsed])
+    for line, component in parsed:
         if str(component.get("STATUS", "")).upper() == "CANCELLED":
             continue
         try:
-            _require_parsed(component)
             events.append(read_event(component, zone, moved.get(_uid(component), ())))
         except ValueError as error:
-            problems.append(Problem(path.name, line, f"event '{component.get('SUMMARY', '')}': {error}"))
+            problems.append(told(line, component, error))
     if problems:
         raise BrokenInventory(problems)
     return tuple(events)
@@ -75,16 +84,19 @@ def _require_parsed(component: Any) -> None:
     for name, text in component.errors:
         if name in MATTERS:
             raise ValueError(f"{name}: {text}" if name else text)
+    instead = component.RECURRENCE_ID  # raises where it is given twice
+    if instead is not None and not _uid(component):
+        raise ValueError("a RECURRENCE-ID needs the UID of its series")
 
 
 def _uid(component: Any) -> str:
     return str(component.get("UID", ""))
 
 
-def _moved(components: list[Any]) -> dict[str, list[Any]]:
+def _moved(components: list[Any]) -> dict[str, list[date]]:
     """By UID, which occurrences of a repeated event have an event of their own instead, or are cancelled."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[date]] = {}
     for each in components:
-        if (instead := each.get("RECURRENCE-ID")) is not None:
-            found.setdefault(_uid(each), []).append(instead)
+        if each.RECURRENCE_ID is not None:
+            found.setdefault(_uid(each), []).append(each.RECURRENCE_ID)
     return found

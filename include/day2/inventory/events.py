@@ -48,7 +48,7 @@ class Event:
                 yield begins, ends
 
 
-def read_event(component: Any, zone: tzinfo, moved: Iterable[Any]) -> Event:
+def read_event(component: Any, zone: tzinfo, moved: Iterable[date]) -> Event:
     """A VEVENT as icalendar parsed it; `zone` is for times that name none.
 
     `moved` are the occurrences that have an event of their own. Raises ValueError that says what to write.
@@ -105,7 +105,7 @@ def _operations(component: Any) -> frozenset[str]:
     return frozenset(named)
 
 
-def _repeats(component: Any, first: datetime, *, zone: tzinfo, moved: Iterable[Any]) -> Any:
+def _repeats(component: Any, first: datetime, *, zone: tzinfo, moved: Iterable[date]) -> Any:
     """All its beginnings, by the clock on the wall."""
     from dateutil.rrule import rruleset, rrulestr  # type: ignore[import-untyped]
 
@@ -118,10 +118,9 @@ def _repeats(component: Any, first: datetime, *, zone: tzinfo, moved: Iterable[A
     for rule in component.rrules:
         found.rrule(rrulestr(_rule(rule, zone), dtstart=first))
     own = component.get("RECURRENCE-ID")
-    instead = [] if own is not None else [each.dt for each in moved]
     if own is not None and own.params.get("RANGE"):
         raise ValueError("RANGE=THISANDFUTURE is not understood; end the first event, and begin another")
-    for each in chain(component.exdates, instead):
+    for each in chain(component.exdates, moved if own is None else ()):
         found.exdate(_at(each, first, zone))
     return found
 

@@ -47,9 +47,18 @@ MISTAKES: dict[str, tuple[str, str]] = {
         f"{HERE}RDATE with a period is not understood; make it an event of its own",
     ),
     "a series that changes": (
-        f"{HEAD}{TIME}RECURRENCE-ID;RANGE=THISANDFUTURE:20270801T000000Z\n{TAIL}",
+        f"{HEAD}UID:a\n{TIME}RECURRENCE-ID;RANGE=THISANDFUTURE:20270801T000000Z\n{TAIL}",
         f"{HERE}RANGE=THISANDFUTURE is not understood",
     ),
+    "a changed occurrence of nothing": (
+        f"{HEAD}{TIME}RECURRENCE-ID:20270801T000000Z\n{TAIL}",
+        f"{HERE}a RECURRENCE-ID needs the UID of its series",
+    ),
+    "two changed occurrences in one": (
+        f"{HEAD}UID:a\n{TIME}RECURRENCE-ID:20270801T000000Z\nRECURRENCE-ID:20270802T000000Z\n{TAIL}",
+        f"{HERE}Multiple RECURRENCE-ID",
+    ),
+    "a changed occurrence that is none": (f"{HEAD}UID:a\n{TIME}RECURRENCE-ID:x\n{TAIL}", f"{HERE}RECURRENCE-ID: "),
     "a misspelt operation": (
         f"{HEAD}{DAY}CATEGORIES:dr_drill,security_patchin\n{TAIL}",
         f"{HERE}the category 'security_patchin' is no operation; did you mean 'security_patching'?",
