@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowRescheduleException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from day2 import inventory
 from day2.airflow import connections, patients, run, ways
-from day2.errors import PlanRefused
+from day2.errors import PlanRefused, StepFailed
 
 if TYPE_CHECKING:
     from day2.hosts.model import PatchSet, Scan
-    from day2.inventory.model import Environment
+    from day2.inventory.model import Environment, Host
     from day2.ledger import Ledger
-    from day2.operations.security_patching.planning import Request
+    from day2.operations.security_patching.configured import Chosen
+    from day2.operations.security_patching.planning import Request, Seen
     from day2.operations.security_patching.waves import Deadline, Rollout
 
 log = logging.getLogger("day2")
@@ -70,29 +72,50 @@ def _key(planned: dict[str, Any]) -> str:
     return f"{planned['dag_id']}/{planned['run_id']}"
 
 
-def freeze(request: Request, seen: Any, *, run_key: str) -> tuple[PatchSet, dict[tuple[str, str], tuple[str, ...]]]:
+def freeze(request: Request, seen: Seen, *, run_key: str) -> tuple[PatchSet, dict[tuple[str, str], tuple[str, ...]]]:
     """The set as the canaries would get it now, and the advisories that its packages name.
 
     Both sides of every change are saved on the canaries meanwhile; a dry run leaves even that.
     """
     from day2.hosts import advisories, freeze, install
-    from day2.operations.security_patching import configured, planning
+    from day2.operations.security_patching import planning
 
-    sets: list[PatchSet] = []
-    told: dict[tuple[str, str], tuple[str, ...]] = {}
     canaries = [each for each in request.hosts if each.wave == "canary" and not planning.unfit(each, request, seen)]
-    for each in canaries:
-        found = seen.scans[each.name]
-        host = patients.reach(each, found.manager)
-        wanted = configured.Chosen(policy=request.environment.patch_policy(each))
-        sets.append(freeze.freeze(host, found, wanted))
-    frozen = freeze.merge(sets)
+    told: dict[tuple[str, str], tuple[str, ...]] = {}
+    frozen = freeze.merge(_sets(request, seen, canaries))
     for each in canaries if frozen.changes and not request.dry_run else ():
         host = patients.reach(each, seen.scans[each.name].manager)
         prepared = install.prepare(host, frozen, run_id=run_key)
         after = {change.name: change.after for change in frozen.changes}
         told |= {(name, after[name]): answer.ids for name, answer in advisories.answered(host, prepared).items()}
     return frozen, told
+
+
+def _sets(request: Request, seen: Seen, canaries: Sequence[Host]) -> Iterator[PatchSet]:
+    """What each canary would get; and, on later hosts, what the canaries have already."""
+    from day2.hosts import freeze
+    from day2.operations.security_patching import planning
+
+    here = request.environment
+    installed = {key: version for each in canaries for key, version in seen.scans[each.name].versions().items()}
+    asked = set()
+    for each in canaries:
+        found = seen.scans[each.name]
+        yield freeze.freeze(patients.reach(each, found.manager), found, _wanted(here, each))
+    for each in request.hosts:
+        if each in canaries or planning.unfit(each, request, seen):
+            continue
+        found = seen.scans[each.name]
+        waits = frozenset((package.key, package.candidate) for package in found.upgradable())
+        if waits not in asked:  # hosts that wait for the same are asked once
+            asked.add(waits)
+            yield freeze.proven(patients.reach(each, found.manager), found, _wanted(here, each), installed)
+
+
+def _wanted(here: Environment, host: Host) -> Chosen:
+    from day2.operations.security_patching import configured
+
+    return configured.Chosen(policy=here.patch_policy(host))
 
 
 def freezes(here: Environment, at: datetime) -> tuple[Any, ...]:
@@ -158,7 +181,13 @@ def gate(ledger: Ledger, here: Environment, planned: dict[str, Any], wave: str) 
         log.info("%s", answer.why)
         raise AirflowRescheduleException(answer.at or at + LOOK_AGAIN)
     if answer.word == "stop":
-        raise AirflowFailException(f"the wave {wave} does not begin: {answer.why}")
+        raise StepFailed(
+            f"the wave {wave} does not begin: {answer.why}",
+            left="its hosts are as they were; what became of the earlier ones is said by their own tasks",
+            next_step=f"correct the cause, then trigger again with `rerun_of` {run.current().run_id}: the same set,"
+            " the hosts that are left",
+            runbook="A wave was stopped",
+        )
     log.info("%s", answer.why)
 
 

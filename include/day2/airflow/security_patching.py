@@ -58,7 +58,11 @@ def scan(environment_name: str) -> dict[str, Any]:
         kept = rollout.write_scan(ledger, here, now, step="scan", scans=scans, unreachable=unreachable)
     return {
         "hosts": [each.name for each in chosen],
-        "scans": {name: planning.brief(each).as_dict() for name, each in scans.items()},
+        # Of a canary all that is installed counts: later hosts may wait for what it has already.
+        "scans": {
+            name: (each if here.host(name).wave == "canary" else planning.brief(each)).as_dict()
+            for name, each in scans.items()
+        },
         "unreachable": unreachable,
         "kept": kept["uri"],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 
@@ -63,6 +63,19 @@ def freeze(host: Host, seen: Scan, wanted: Wanted) -> PatchSet:
     frozen = PatchSet.of(resolve(host, tuple(f"{label(host, each)}={each.candidate}" for each in chosen)))
     log.info("%s: froze %d changes, set %s", host.name, len(frozen.changes), frozen.digest[:16])
     return frozen
+
+
+def proven(host: Host, seen: Scan, wanted: Wanted, on_canary: Mapping[str, str]) -> PatchSet:
+    """The updates this host waits for at exactly the versions that a canary has already, with what they bring along.
+
+    `on_canary` is installed version by `name:arch`. What an earlier run left undone on later hosts is proven, and
+    would be in no set: the canary has nothing to update there.
+    """
+    chosen = [each for each in seen.packages if wanted.takes(each) and on_canary.get(each.key) == each.candidate]
+    if not chosen:
+        return PatchSet.of(())
+    changes = resolve(host, tuple(f"{label(host, each)}={each.candidate}" for each in chosen))
+    return PatchSet.of(each for each in changes if on_canary.get(each.key) == each.after)
 
 
 def resolve(host: Host, wanted: Collection[str]) -> tuple[Change, ...]:

@@ -112,6 +112,8 @@ def wait(target: str, name: str, probe: Probe, *, patience: Patience = DEFAULT) 
     said = ""
     while True:
         wrong = probe()
+        if wrong and wrong != said:
+            log.info("%s: not well yet: %s", target, wrong)
         said = wrong or said
         answers.append(not wrong)
         verdict = judge(answers, in_a_row=patience.in_a_row, flaps=patience.flaps)

@@ -95,6 +95,8 @@ def _impact(impact: Mapping[str, Any]) -> Iterator[str]:
         yield f"{name} stands on {_some(hosts)}"
     if len(standing) > LISTED:
         yield f"{len(standing) - LISTED} more services and databases stand on one or more of them"
+    for name, hosts in list(impact["untested"].items())[:LISTED]:
+        yield f"{name} is NOT in the set: it waits on {_some(hosts)}, and no canary has it to test"
     yield from _gates(impact["gates"])
     yield (
         f"{_count(impact['waiting'], 'update')} waiting, the oldest for {impact['oldest_days']} days;"

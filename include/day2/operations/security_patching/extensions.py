@@ -158,7 +158,7 @@ def _why(server: Server, wanted: Extension, error: Exception) -> str:
     if isinstance(error, errors.QueryCanceled):
         return f"{said} (it took longer than the policy's statement_timeout)"
     if not wanted.reachable:
-        return f"{said} (its files have no scripts from {wanted.installed}; read its own upgrade notes)"
+        return f"{said} (its files know no way from {wanted.installed}: they are older, or its own notes say more)"
     return said
 
 

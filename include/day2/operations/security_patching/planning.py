@@ -84,7 +84,10 @@ def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) ->
         "policy_hash": request.policy_hash,
         "tz": request.environment.timezone,
     }
-    impact = _impact(request, seen, now) | {"gates": [each.as_dict() for each in found]}
+    impact = _impact(request, seen, now) | {
+        "untested": _untested(request, seen, patch_set),
+        "gates": [each.as_dict() for each in found],
+    }
     return planned | {"digest": plan.digest(planned), "impact": impact}
 
 
@@ -179,6 +182,18 @@ def _target(host: Host, request: Request, seen: Seen, patch_set: PatchSet) -> di
         "manager": scan.manager if scan else None,
         "renew": _renew(scan, policy) if scan else [],
     }
+
+
+def _untested(request: Request, seen: Seen, patch_set: PatchSet) -> dict[str, list[str]]:
+    """Wanted updates that are not in the set because no canary has the package, by name, with the hosts."""
+    known = {each.key for each in patch_set.changes}
+    found: dict[str, list[str]] = {}
+    for host in request.hosts:
+        policy = request.environment.patch_policy(host)
+        for each in seen.scans[host.name].upgradable() if host.name in seen.scans else ():
+            if each.key not in known and not each.held and policy.wants(each.name, security=each.security):
+                found.setdefault(each.name, []).append(host.name)
+    return dict(sorted(found.items()))
 
 
 def _renew(scan: Scan, policy: PatchPolicy) -> list[str]:

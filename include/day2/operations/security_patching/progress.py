@@ -94,7 +94,7 @@ def courses(
 ) -> tuple[Course, ...]:
     """Every host's part in the run. A host that nobody could look at before the run has none."""
     return tuple(
-        Course(name, before[name], after.get(name) if known.ended else None, _outcome(known), known.why)
+        Course(name, before[name], after.get(name) if known.ended else None, _outcome(known), _why(known))
         for name, known in hosts(planned, tries).items()
         if name in before
     )
@@ -132,6 +132,10 @@ def _after(known: Host | None, each: Mapping[str, Any]) -> Host:
     back = bool(each["measures"].get("rolled_back"))
     told = f"{before}; the rollback failed: {why}" if why else before
     return Host("failed", told, rolled_back=back, attempt=attempt, ended=ended)
+
+
+def _why(known: Host) -> str:
+    return known.why or ("the run ended before its turn" if known.state == "waiting" else "")
 
 
 def _outcome(known: Host) -> HostOutcome:
