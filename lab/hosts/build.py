@@ -24,6 +24,8 @@ INCLUDE = ("openssh-server", "sudo", "python3", "procps", "iproute2", "iputils-p
 USER = "ops"
 KINDS = ("debian", "shelf", "tree")
 KEPT = 24 * 3600.0
+# Killed, we leave nobody behind who goes on writing to what the next start removes.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 # What the driving machine needs, by Debian package.
 PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
@@ -127,7 +129,7 @@ def _furnish(plain: Path, shelf: Path, new: Path) -> None:
 
 def _run(*command: str) -> None:
     env = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    done = subprocess.run((*ENDS_WITH_US, *command), capture_output=True, text=True, env=env)
     if done.returncode != 0:
         raise StepFailed(
             f"`{' '.join(command[:2])}` answered {done.returncode}: {done.stderr[-800:].strip()}",
