@@ -125,7 +125,7 @@ def test_a_version_without_a_script_that_leads_to_it_is_told(old: Pair):
     assert not behind.reachable
     made = extensions.update(old.one, [behind])
     assert "has no update path" in made["failed"][0]["why"]
-    assert "its files have no scripts from 0.0-own" in made["failed"][0]["why"]
+    assert "its files know no way from 0.0-own" in made["failed"][0]["why"]
 
 
 def test_a_database_that_cannot_be_looked_at_is_named(old: Pair):

@@ -2,7 +2,7 @@
 -- without pg_monitor who follows, the transactions of others and waiting settings are not seen (`sees_all`).
 -- Whoever only copies the server now (pg_basebackup) is not expected back.
 -- https://www.postgresql.org/docs/current/monitoring-stats.html
-select current_setting('server_version')                                  as version,
+select split_part(current_setting('server_version'), ' ', 1)              as version,
        current_setting('server_version_num')::int                         as version_num,
        (select system_identifier::text from pg_control_system())          as system_identifier,
        extract(epoch from pg_postmaster_start_time())::float              as started,
