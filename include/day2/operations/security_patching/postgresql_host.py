@@ -115,6 +115,11 @@ def proven(
     return measured
 
 
+def untouched(served: Sequence[Served], policy: PostgresPatch, *, versions: Mapping[str, str]) -> Measures:
+    """The same for a host on which nothing was to be done: what runs is the package that is installed."""
+    return proven(served, {each.name: _before(each) for each in served}, policy, versions=versions)
+
+
 def updated(served: Sequence[Served], policy: PostgresPatch) -> Measures:
     """Update the extensions that are behind and that the policy wants updated. Says which are left.
 
