@@ -43,6 +43,7 @@ def reach(known: Known, manager: Manager = "apt") -> Host:
 
 def patient(here: Environment, planned: dict[str, Any], name: str, *, run: str) -> Patient:
     """A host of a plan, with the policy that holds for it."""
+    from day2.hosts.saved import Saved
     from day2.operations.security_patching import configured, progress
     from day2.operations.security_patching.patient import Patient
 
@@ -51,6 +52,8 @@ def patient(here: Environment, planned: dict[str, Any], name: str, *, run: str) 
     host, rules = reach(known, manager), here.patch_policy(known)
     drained_by = connections.shell(rules.drain.connection) if rules.drain and rules.drain.connection else host.shell
     snapshot = rules.snapshot.connection if rules.snapshot else None
+    files = [{**each} for each in planned["carried"] if each["canary"] != name]
+    canaries = {each["canary"]: reach(here.host(each["canary"]), manager) for each in files}
     return Patient(
         host=host,
         policy=rules,
@@ -59,6 +62,7 @@ def patient(here: Environment, planned: dict[str, Any], name: str, *, run: str) 
         hook=configured.hook(rules, drained_by),
         probes=tuple(configured.probes(rules, known, host.shell)),
         snapshot=connections.shell(snapshot) if snapshot else None,
+        carried=tuple((canaries[each.pop("canary")], Saved(**each)) for each in files),
     )
 
 

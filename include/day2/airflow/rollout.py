@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +38,8 @@ def chosen(ledger: Ledger, here: Environment, now: run.Run) -> tuple[Any, ...]:
     return inventory.select_hosts(here, [each for each in left if each in asked])
 
 
-def requested(ledger: Ledger, here: Environment, now: run.Run, hosts: list[str]) -> tuple[Request, PatchSet | None]:
-    """What is asked for; and of a rerun the set that was frozen then."""
+def requested(ledger: Ledger, here: Environment, now: run.Run, hosts: list[str]) -> tuple[Request, Frozen | None]:
+    """What is asked for; and of a rerun what was frozen then."""
     from day2.operations.security_patching import history, planning, progress
 
     earlier = _earlier(ledger, now) if now.params["rerun_of"] else None
@@ -51,7 +52,10 @@ def requested(ledger: Ledger, here: Environment, now: run.Run, hosts: list[str])
         proven=bool(earlier and progress.proven(earlier, history.tries(ledger, _key(earlier)))),
         emergency=bool(now.params["emergency"]),
     )
-    return request, progress.patch_set(earlier) if earlier else None
+    if earlier is None:
+        return request, None
+    known = {(name, version): tuple(ids) for name, version, ids in earlier["advisories"]}
+    return request, Frozen(progress.patch_set(earlier), known, earlier["carried"])
 
 
 def _earlier(ledger: Ledger, now: run.Run) -> dict[str, Any]:
@@ -72,8 +76,17 @@ def _key(planned: dict[str, Any]) -> str:
     return f"{planned['dag_id']}/{planned['run_id']}"
 
 
-def freeze(request: Request, seen: Seen, *, run_key: str) -> tuple[PatchSet, dict[tuple[str, str], tuple[str, ...]]]:
-    """The set as the canaries would get it now, and the advisories that its packages name.
+@dataclass(frozen=True)
+class Frozen:
+    """A set; the advisories its packages name, by package and version; and its files, each on a canary."""
+
+    patch_set: PatchSet
+    advisories: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    carried: list[dict[str, Any]] = field(default_factory=list)
+
+
+def freeze(request: Request, seen: Seen, *, run_key: str) -> Frozen:
+    """The set as the canaries would get it now.
 
     Both sides of every change are saved on the canaries meanwhile; a dry run leaves even that.
     """
@@ -81,14 +94,15 @@ def freeze(request: Request, seen: Seen, *, run_key: str) -> tuple[PatchSet, dic
     from day2.operations.security_patching import planning
 
     canaries = [each for each in request.hosts if each.wave == "canary" and not planning.unfit(each, request, seen)]
-    told: dict[tuple[str, str], tuple[str, ...]] = {}
-    frozen = freeze.merge(_sets(request, seen, canaries))
-    for each in canaries if frozen.changes and not request.dry_run else ():
+    made = Frozen(freeze.merge(_sets(request, seen, canaries)))
+    after = {change.name: change.after for change in made.patch_set.changes}
+    for each in canaries if after and not request.dry_run else ():
         host = patients.reach(each, seen.scans[each.name].manager)
-        prepared = install.prepare(host, frozen, run_id=run_key)
-        after = {change.name: change.after for change in frozen.changes}
-        told |= {(name, after[name]): answer.ids for name, answer in advisories.answered(host, prepared).items()}
-    return frozen, told
+        prepared = install.prepare(host, made.patch_set, run_id=run_key)
+        for name, answer in advisories.answered(host, prepared).items():
+            made.advisories[name, after[name]] = answer.ids
+        made.carried.extend({"canary": each.name, **asdict(file)} for file in prepared.files if file.side == "after")
+    return made
 
 
 def _sets(request: Request, seen: Seen, canaries: Sequence[Host]) -> Iterator[PatchSet]:

@@ -86,19 +86,17 @@ def plan(environment_name: str, scanned: dict[str, Any]) -> dict[str, Any]:
             seen = planning.Seen(
                 scans, scanned["unreachable"], dict(patients.proofs(here, names)), known, rollout.freezes(here, at)
             )
-            if frozen is None:
-                frozen, advisories = rollout.freeze(request, seen, run_key=now.key)
-            else:
-                advisories = {}
-            seen = replace(seen, scans={name: sla.enriched(each, advisories) for name, each in scans.items()})
-            planned = planning.make(request, seen, frozen, now=at)
+            frozen = frozen or rollout.freeze(request, seen, run_key=now.key)
+            seen = replace(seen, scans={name: sla.enriched(each, frozen.advisories) for name, each in scans.items()})
+            planned = planning.make(request, seen, frozen.patch_set, now=at)
         except Day2Error as error:
             steps.refuse(ledger, "plan", error)
             raise
         planned |= {
             "lease_seconds": patients.policy(here).lease_ttl.total_seconds(),
             "scans": scanned["kept"],
-            "advisories": [[*key, list(ids)] for key, ids in advisories.items()],
+            "advisories": [[*key, list(ids)] for key, ids in frozen.advisories.items()],
+            "carried": frozen.carried,
             "briefing": briefing.lines(planned),
         }
         steps.write_plan(ledger, planned)

@@ -22,6 +22,7 @@ from day2.hosts.script import Host
 
 log = logging.getLogger("day2")
 
+GONE = "A package version is gone from the repository"  # the runbook's heading
 CACHE = "/var/cache/day2"
 SPARE_KILOBYTES = 50 * 1024
 CHUNK = 4 << 20
@@ -161,7 +162,7 @@ def _lost(host: Host, missing: Collection[str], said: str) -> StepFailed:
         target=host.name,
         left="nothing was installed",
         next_step="a new version: carry it from the canary, or plan anew; an old one: read the log for what kept it",
-        runbook="A package version is gone from the repository",
+        runbook=GONE,
     )
 
 

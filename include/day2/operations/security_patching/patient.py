@@ -6,18 +6,21 @@ Every step can be done again: a task that takes over from one that was killed fi
 from __future__ import annotations
 
 import logging
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from day2.errors import StepFailed
 from day2.hosts import before as remembered
-from day2.hosts import drain, effect, health, install, job, reboot, rollback, services
+from day2.hosts import drain, effect, health, install, job, reboot, rollback, saved, services
 from day2.hosts import scan as scanning
 from day2.hosts.before import Before
 from day2.hosts.drain import Hook
 from day2.hosts.health import Probe
 from day2.hosts.install import Prepared
 from day2.hosts.model import PatchSet, Scan
+from day2.hosts.saved import Saved
 from day2.hosts.script import Host
 from day2.hosts.shell import Shell
 from day2.inventory.patching import PatchPolicy
@@ -30,7 +33,10 @@ Measures = dict[str, Any]
 
 @dataclass(frozen=True)
 class Patient:
-    """A host with all that its steps need. `run` names its jobs on the host: the same run finds them again."""
+    """A host with all that its steps need. `run` names its jobs on the host: the same run finds them again.
+
+    `carried` are the new packages as a canary has them, with that canary: the repository may drop a frozen version.
+    """
 
     host: Host
     policy: PatchPolicy
@@ -39,6 +45,7 @@ class Patient:
     hook: Hook | None = None
     probes: tuple[tuple[str, Probe], ...] = ()
     snapshot: Shell | None = None
+    carried: tuple[tuple[Host, Saved], ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,7 +62,7 @@ def patch(patient: Patient, measures: Measures) -> None:
     seen = scanning.scan(patient.host, lists="cached")
     before = remembered.remember(patient.host, install.job_name(patient.run), seen.boot_id)
     with watch("prepare"):
-        prepared = install.prepare(patient.host, patient.frozen, run_id=patient.run)
+        prepared = _prepare(patient)
     measures |= {"installed_digest": patient.frozen.digest, "packages": len(prepared.part.changes), "resumed": begun}
     if not begun and not _has_work(patient, prepared, seen):
         log.info("%s: has every version of the set, and runs them", patient.name)
@@ -107,7 +114,22 @@ def _begun(patient: Patient) -> Prepared | None:
         log.info("%s: its installation still runs: it is brought to its end first", patient.name)
         limits = configured.limits(patient.policy)
         job.follow(patient.host, job.Job(f"{name}-install", "install.sh"), seconds=limits.install.total_seconds())
-    return install.prepare(patient.host, patient.frozen, run_id=patient.run)
+    return _prepare(patient)
+
+
+def _prepare(patient: Patient) -> Prepared:
+    """Save both sides of every change on the host; what the repository no longer has comes from the canary."""
+    files = [file for _, file in patient.carried]
+    try:
+        return install.prepare(patient.host, patient.frozen, run_id=patient.run, carried=files)
+    except StepFailed as error:
+        if error.runbook != saved.GONE or not patient.carried:
+            raise
+        log.warning("%s: %s: it is brought from the canary", patient.name, error.happened)
+    with tempfile.TemporaryDirectory(prefix="day2-carried-") as folder:
+        for canary, file in patient.carried:
+            saved.send(patient.host, file, saved.fetch(canary, file, Path(folder)))
+    return install.prepare(patient.host, patient.frozen, run_id=patient.run, carried=files)
 
 
 def _to_earlier(patient: Patient, prepared: Prepared) -> bool:
