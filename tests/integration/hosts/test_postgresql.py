@@ -65,6 +65,12 @@ def test_a_patched_server_is_proven_and_its_extensions_are_updated(host, served)
     }
 
 
+def test_a_host_on_which_nothing_is_to_be_done_is_proven_all_the_same(served):
+    _, known = served
+    measured = postgresql_host.untouched(known, POLICY, versions={})
+    assert (measured["orders"]["restarted"], measured["orders"]["same_role"]) == (False, True)
+
+
 def test_a_host_whose_server_runs_old_code_fails_with_what_to_do(host, served):
     _, known = served
     earlier = postgresql_host.ready(host, known, run="r3")
