@@ -148,6 +148,24 @@ def test_a_dag_with_an_offset_is_written_down_and_read_again(tmp_path: Path) -> 
     assert again != CronTriggerTimetable(PATCHING, timezone="Europe/Berlin")
 
 
+def test_an_environment_with_an_offset_has_a_dag_that_airflow_can_keep(tmp_path: Path) -> None:
+    written = (ROOT / "include/environments/production.yaml").read_text()
+    policy = "    schedule: 0 1 * * 0\n    offset: PT0S\n"
+    assert written.count(policy) == 1
+    own = written.replace(policy, "    schedule: 0 3 * * 2#2\n    offset: P2D\n")
+    (tmp_path / "production.yaml").write_text(own)
+    probe = f"""
+from airflow.dag_processing.dagbag import DagBag
+from airflow.serialization.serialized_objects import DagSerialization
+bag = DagBag({str(ROOT / "dags/security_patching.py")!r})
+dag = bag.dags["security_patching.production"]
+print(bag.import_errors, DagSerialization.from_dict(DagSerialization.to_dict(dag)).timetable.summary)
+"""
+    env = os.environ | {"PYTHONPATH": str(ROOT / "include"), "DAY2_INVENTORY": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, env=env)
+    assert done.stdout.splitlines()[-1] == "{} 0 3 * * 2#2 + 2 days, Europe/Berlin"
+
+
 @pytest.mark.parametrize(
     ("offset", "words"),
     [(timedelta(days=1), "1 day"), (timedelta(days=2), "2 days"), (timedelta(days=1, hours=6), "1 day 6:00:00")],
