@@ -72,13 +72,10 @@ def run(told: Told, own: Sequence[Entry]) -> Run:
 
 
 def _measured(told: Told, host: str, late: int | None) -> Measured:
-    """Of the newest try; what the host looks like now counts more than what the try saw."""
-    tried = progress.last_tried(told.tries, progress.PATCH, host)
-    back = progress.last_tried(told.tries, progress.ROLL_BACK, host) or progress.last_tried(
-        told.tries, progress.UNDO, host
-    )
+    """Of the newest tries; what the host looks like now counts more than what a try saw."""
+    tried = progress.last_tried(told.tries, host, progress.PATCH)
+    last = progress.last_tried(told.tries, host, progress.PATCH, progress.ROLL_BACK, progress.UNDO)
     after = told.after.get(host)
-    last = back or tried
     return Measured(
         installed_digest=tried.get("installed_digest"),
         stale_services=len(after.stale_services) if after else None,

@@ -94,15 +94,15 @@ def courses(
 ) -> tuple[Course, ...]:
     """Every host's part in the run. A host that nobody could look at before the run has none."""
     return tuple(
-        Course(name, before[name], after.get(name) if known.ended else None, _outcome(known), _why(known))
+        Course(name, before[name], after.get(name) if known.attempt else None, _outcome(known), _why(known))
         for name, known in hosts(planned, tries).items()
         if name in before
     )
 
 
-def last_tried(tries: Tries, step: str, host: str) -> Mapping[str, Any]:
-    """What the last try of a step on a host measured; nothing if there was none."""
-    found = [each["measures"] for each in tries if each["step"] == step and each["target"] == host]
+def last_tried(tries: Tries, host: str, *steps: str) -> Mapping[str, Any]:
+    """What the last try of these steps on a host measured; nothing if there was none."""
+    found = [each["measures"] for each in tries if each["step"] in steps and each["target"] == host]
     return found[-1] if found else {}
 
 
@@ -128,7 +128,9 @@ def _after(known: Host | None, each: Mapping[str, Any]) -> Host:
             return Host("succeeded", attempt=attempt, ended=ended)
         begun = each["outcome"] == "interrupted" or each["measures"].get(AGAIN)
         return Host("busy" if begun else "failed", why or each["left"], attempt=attempt, ended=ended)
-    before = known.why if known else ""
+    if each["outcome"] == "interrupted":
+        return Host("busy", each["left"], attempt=attempt)
+    before = "rolled back with its wave" if known and known.state == "succeeded" else known.why if known else ""
     back = bool(each["measures"].get("rolled_back"))
     told = f"{before}; the rollback failed: {why}" if why else before
     return Host("failed", told, rolled_back=back, attempt=attempt, ended=ended)
