@@ -150,7 +150,7 @@ def write_scan(
 ) -> dict[str, Any]:
     """Keep whole scans in storage, and in the ledger what they saw for the first time. Returns the artefact."""
     from day2.operations.security_patching import history
-    from day2.reports import kept
+    from day2.repository import kept
 
     repository = ways.evidence(here)
     key = f"patching/{kept.named(now.key)}/{now.attempt}-{now.try_number}-{step}.json.gz"

@@ -219,7 +219,7 @@ def report(planned: dict[str, Any], inspected: dict[str, Any]) -> dict[str, Any]
     """How the fleet stands: one page, and CSV files for whoever counts; stored as evidence."""
     from day2.operations.security_patching import fleet_csv, history
     from day2.operations.security_patching import report as page
-    from day2.reports import kept
+    from day2.repository import kept
 
     here, now = steps.environment(planned["environment"]), run.current()
     repository = ways.evidence(here)

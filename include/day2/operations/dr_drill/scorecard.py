@@ -17,7 +17,8 @@ from day2.operations.dr_drill import card as cards
 from day2.operations.dr_drill import details, timeline, trend
 from day2.operations.dr_drill.card import Card, Row, TargetCard
 from day2.operations.dr_drill.timeline import Timeline
-from day2.reports import kept, page, plots
+from day2.reports import page, plots
+from day2.repository import kept
 from day2.repository.manifest import sha256
 from day2.repository.store import Store
 from day2.units import duration
