@@ -130,7 +130,9 @@ def _after(known: Host | None, each: Mapping[str, Any]) -> Host:
         return Host("busy" if begun else "failed", why or each["left"], attempt=attempt, ended=ended)
     if each["outcome"] == "interrupted":
         return Host("busy", each["left"], attempt=attempt)
-    before = "rolled back with its wave" if known and known.state == "succeeded" else known.why if known else ""
+    before = known.why if known else ""
+    if known and known.state == "succeeded":
+        before = "rolled back with its wave"
     back = bool(each["measures"].get("rolled_back"))
     told = f"{before}; the rollback failed: {why}" if why else before
     return Host("failed", told, rolled_back=back, attempt=attempt, ended=ended)
