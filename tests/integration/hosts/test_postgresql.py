@@ -30,13 +30,22 @@ def test_a_task_that_takes_over_gets_what_was_seen_before_the_restart(host, serv
     first = postgresql_host.ready(host, known, run="r1")
     assert first["orders"]["checkpoint"] is True
     server.stop()
-    again = postgresql_host.ready(host, known, run="r1")
+    again = postgresql_host.recall(host, known, run="r1")
     assert again["orders"]["started"] == first["orders"]["started"], "a server that is down could not tell any more"
-    assert json.loads(json.dumps(again)) == again
+    assert json.loads(json.dumps(first)) == first
+    postgresql_host.forget(host, known, run="r1")
+    assert postgresql_host.recall(host, known, run="r1") == {}
+
+
+def test_a_server_that_nobody_looked_at_before_is_not_proven(served, caplog):
+    _, known = served
+    assert postgresql_host.proven(known, {}, POLICY, versions={}) == {}
+    assert "nobody looked at it before the patch" in caplog.text
+    assert postgresql_host.facts(1, {}, {})["postgres_as_before"] == 0
 
 
 def test_a_host_without_postgresql_is_not_even_asked(host):
-    assert postgresql_host.ready(host, [], run="r1") == {}
+    assert postgresql_host.ready(host, [], run="r1") == postgresql_host.recall(host, [], run="r1") == {}
     assert postgresql_host.proven([], {}, POLICY, versions={}) == {}
     assert postgresql_host.updated([], POLICY) == {}
 

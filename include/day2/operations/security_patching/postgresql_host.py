@@ -1,7 +1,7 @@
 """All PostgreSQL servers of one host, around its patch: what is there is kept on the host, then proven again.
 
-In this order: `ready` before the host is drained, `proven` when its new code runs (and again after a rollback),
-`updated` when it is well and nothing will be rolled back any more.
+In this order: `ready` before the host is drained (`recall` by a task that takes over), `proven` when its new code runs,
+and again after a rollback, `updated` when it is well and nothing will be rolled back any more.
 """
 
 from __future__ import annotations
@@ -63,29 +63,32 @@ def distinct(served: Sequence[Served]) -> list[Served]:
 
 
 def ready(host: Host, served: Sequence[Served], *, run: str) -> Measures:
-    """Look at each server before the host is touched, keep it on the host, and make the stop short.
+    """Look at each server before the host is touched, keep that on the host, and make the stop short.
 
-    A task that takes over from one that was killed gets what was kept: it could not look any more. Raises StepFailed.
+    In place of what was kept earlier: only for a host that no task has touched yet. Raises StepFailed.
     """
     if not served:
         return {}
-    kept = "\n".join(script.lines(host, "remember.sh", "recall", f"{run}-postgresql")).strip()
-    if kept:
-        told: Measures = json.loads(kept)
-        return told
     earlier = {each.name: _before(each) for each in served}
-    done = script.run(host, "remember.sh", "keep", f"{run}-postgresql", values={"content": json.dumps(earlier)})
-    if done.code != 0:
-        raise StepFailed(
-            f"what its PostgreSQL was before cannot be kept on it: {done.words}",
-            target=host.name,
-            left="nothing was touched",
-            next_step="make space in /var, then clear the task",
-            runbook="The disk of a host is full",
-        )
+    _keep(host, run, json.dumps(earlier))
     for each in served:
         earlier[each.name] |= postgresql.checkpoint(each.server)
     return earlier
+
+
+def recall(host: Host, served: Sequence[Served], *, run: str) -> Measures:
+    """What `ready` kept, for a task that takes over: it could not look any more. Raises StepFailed."""
+    if not served:
+        return {}
+    kept = "\n".join(script.lines(host, "remember.sh", "recall", f"{run}-postgresql")).strip()
+    told: Measures = json.loads(kept) if kept else {}
+    return told
+
+
+def forget(host: Host, served: Sequence[Served], *, run: str) -> None:
+    """The host is as it was: whoever touches it again looks again. Raises StepFailed."""
+    if served:
+        _keep(host, run, "")
 
 
 def proven(
@@ -99,7 +102,10 @@ def proven(
     measured: Measures = {}
     failed: list[Day2Error] = []
     for each in served:
-        was = earlier[each.name]
+        was = earlier.get(each.name)
+        if was is None:
+            log.error("%s: nobody looked at it before the patch: nothing can be proven", each.server.label)
+            continue
         installed = restarted.installed_minor(versions, was["version_num"] // 10_000)
         try:
             measured[each.name] = postgresql.after(each.server, was, installed=installed, patience=patience)
@@ -149,6 +155,18 @@ def facts(expected: int, measured: Measures, made: Measures) -> dict[str, int | 
 
 def _count(told: Measures, name: str) -> int:
     return sum(len(each[name]) for each in told.values())
+
+
+def _keep(host: Host, run: str, content: str) -> None:
+    done = script.run(host, "remember.sh", "keep", f"{run}-postgresql", values={"content": content})
+    if done.code != 0:
+        raise StepFailed(
+            f"what its PostgreSQL was before cannot be kept on it: {done.words}",
+            target=host.name,
+            left="it is as it was",
+            next_step="make space in /var, then clear the task",
+            runbook="The disk of a host is full",
+        )
 
 
 def _before(served: Served) -> dict[str, Any]:
