@@ -51,6 +51,10 @@ class Patient:
     def name(self) -> str:
         return self.host.name
 
+    @property
+    def id(self) -> str:
+        return install.job_name(self.run)
+
 
 def patch(patient: Patient, measures: Measures) -> None:
     """Bring one host to the frozen set, prove it, and put it back in service. Fills in `measures` as it goes.
@@ -58,21 +62,20 @@ def patch(patient: Patient, measures: Measures) -> None:
     Raises StepFailed or Unavailable with the state that is left; what was drained stays drained.
     """
     watch = Stopwatch(measures.setdefault("seconds", {}))
-    begun = job.look(patient.host, f"{install.job_name(patient.run)}-install").state != "none"
+    begun = job.look(patient.host, f"{patient.id}-install").state != "none"
     seen = scanning.scan(patient.host, lists="cached")
-    before = remembered.remember(patient.host, install.job_name(patient.run), seen.boot_id)
     with watch("prepare"):
         prepared = _prepare(patient)
-    measures |= {"installed_digest": patient.frozen.digest, "packages": len(prepared.part.changes), "resumed": begun}
-    if not begun and not _has_work(patient, prepared, seen):
+    # Without packages no installation tells that an earlier try began: it may have drained the host, and no more.
+    before = remembered.recall(patient.host, patient.id) if begun or not prepared.part.changes else None
+    resumed = before is not None
+    measures |= {"installed_digest": patient.frozen.digest, "packages": len(prepared.part.changes), "resumed": resumed}
+    if not resumed and not _has_work(patient, prepared, seen):
         log.info("%s: has every version of the set, and runs them", patient.name)
-        measures |= _seen(seen, before) | {"changed": False, "healthy": _well(patient), "in_service": True}
+        measures |= _seen(seen, seen.boot_id) | {"changed": False, "reboot_expected": False}
+        measures |= {"healthy": _well(patient), "in_service": True}
         return
-    if not begun:
-        _require_fit(patient, seen)
-        with watch("health before"):
-            _well(patient, before=True)
-        _snapshot(patient, measures)
+    before = before or _begin(patient, seen, measures)
     with watch("drain"):
         _out(patient, measures)
     with watch("install"):
@@ -102,18 +105,29 @@ def roll_back(patient: Patient, measures: Measures) -> None:
     with watch("health"):
         measures["healthy"] = _well(patient)
     _back(patient, measures)
+    remembered.forget(patient.host, patient.id)
+
+
+def _begin(patient: Patient, seen: Scan, measures: Measures) -> Before:
+    """What must hold before the host is touched, and what it was then."""
+    _require_fit(patient, seen)
+    with Stopwatch(measures["seconds"])("health before"):
+        _well(patient, before=True)
+    _snapshot(patient, measures)
+    # Not earlier: a host that was not fit may be mended, and rebooted, before it is tried again.
+    return remembered.keep(patient.host, patient.id, seen.boot_id)
 
 
 def _begun(patient: Patient) -> Prepared | None:
     """What the run prepared, if its installation began; that one is followed to its end first."""
-    name = install.job_name(patient.run)
-    seen = job.look(patient.host, f"{name}-install")
+    work = job.Job(f"{patient.id}-install", "install.sh")
+    seen = job.look(patient.host, work.id)
     if seen.state == "none":
         return None
     if seen.state == "running":
         log.info("%s: its installation still runs: it is brought to its end first", patient.name)
         limits = configured.limits(patient.policy)
-        job.follow(patient.host, job.Job(f"{name}-install", "install.sh"), seconds=limits.install.total_seconds())
+        job.follow(patient.host, work, seconds=limits.install.total_seconds())
     return _prepare(patient)
 
 
@@ -141,8 +155,8 @@ def _to_earlier(patient: Patient, prepared: Prepared) -> bool:
     if reboot.wanted(patient.policy.reboot.when, seen):
         reboot.reboot(patient.host, seen.boot_id, patience=configured.reboot_patience(patient.policy))
     else:
-        before = remembered.remember(patient.host, install.job_name(patient.run), seen.boot_id)
-        _restart(patient, before)
+        before = remembered.recall(patient.host, patient.id)
+        _restart(patient, before or Before(seen.boot_id, ()))
     return True
 
 
@@ -160,14 +174,16 @@ def _renew(patient: Patient, prepared: Prepared, before: Before, measures: Measu
     measures["reboot_expected"] = due
     if due:
         with watch("reboot"):
-            reboot.reboot(patient.host, before.boot_id, patience=configured.reboot_patience(policy))
+            # What asks for a reboot now was not in effect at this boot, however often it was rebooted before.
+            since = seen.boot_id if seen.reboot_required else before.boot_id
+            reboot.reboot(patient.host, since, patience=configured.reboot_patience(policy))
     else:
         with watch("restart"):
             measures["restarted"] = list(_restart(patient, before))
     with watch("effect"):
         after = scanning.scan(patient.host, lists="cached")
         found = effect.check(patient.host, prepared, after)
-        measures |= _seen(after, before) | {"stale_services": len(found.stale), "effect": list(found.words)}
+        measures |= _seen(after, before.boot_id) | {"stale_services": len(found.stale), "effect": list(found.words)}
         effect.require(patient.host, found, reboot_later=policy.reboot.when == "never")
         _require_running(patient, before)
 
@@ -184,13 +200,12 @@ def _require_running(patient: Patient, before: Before) -> None:
         )
 
 
-def _seen(scan: Scan, before: Before) -> Measures:
+def _seen(scan: Scan, boot_id: str) -> Measures:
     """What a scan says of the end: `rebooted` compares with the boot id from before the installation."""
     return {
         "boot_id": scan.boot_id,
         "kernel": scan.kernel,
-        "rebooted": scan.boot_id != before.boot_id,
-        "reboot_expected": scan.boot_id != before.boot_id,
+        "rebooted": scan.boot_id != boot_id,
         "stale_services": len(scan.stale_services),
     }
 
