@@ -318,3 +318,32 @@ def test_a_host_that_was_rolled_back_and_is_tried_again_is_rebooted_again(host: 
     again = one.patch()
     assert (again["rebooted"], again["boot_id"] == first, again["resumed"]) == (True, False, False)
     assert version(one.machine, "acme-core") == "5.1-1"
+
+
+# Replaces a library that sshd, and with it every login, runs: what an update of OpenSSL does.
+REPLACE = "for each in /usr/lib/*/libcrypto.so.3; do cp -p $each $each.new && mv $each.new $each; done"
+
+
+def test_an_update_under_sshd_leaves_no_login_of_ours_on_the_old_code(host: Host, fleet: Fleet) -> None:
+    one = ward(fleet, host, "acme-tool")
+    host.shell.close()
+    replaced = {"command": ["sudo", "sh", "-c", REPLACE]}
+    measures = one.patch(drain={"drain": replaced, "undrain": {"command": ["true"]}})
+    assert measures["restarted"] == ["ssh.service"]
+    assert (measures["stale_services"], measures["rebooted"], measures["in_service"]) == (0, False, True)
+
+
+def test_old_code_that_no_restart_ends_is_ended_by_a_reboot(host: Host, fleet: Fleet) -> None:
+    one = Ward(fleet, host.name, frozen(host, "nothing-of-this-name"))
+    assert host.shell.run("true").code == 0  # somebody is logged in, and stays
+    one.machine.run("sh", "-c", REPLACE)
+    measures = one.patch()
+    assert (measures["reboot_expected"], measures["rebooted"], measures["stale_services"]) == (True, True, 0)
+
+
+def test_old_code_that_may_not_be_rebooted_away_fails_the_host(host: Host, fleet: Fleet) -> None:
+    one = Ward(fleet, host.name, frozen(host, "nothing-of-this-name"))
+    assert host.shell.run("true").code == 0
+    one.machine.run("sh", "-c", REPLACE)
+    with pytest.raises(StepFailed, match="a process without a unit .* runs old .*libcrypto"):
+        one.patch(reboot={"when": "never"})

@@ -22,7 +22,8 @@ from day2.hosts.install import Prepared
 from day2.hosts.model import PatchSet, Scan
 from day2.hosts.saved import Saved
 from day2.hosts.script import Host
-from day2.hosts.shell import Shell
+from day2.hosts.services import Restarted
+from day2.hosts.shell import Shell, Ssh
 from day2.inventory.patching import PatchPolicy
 from day2.operations.security_patching import configured
 from day2.units import Stopwatch
@@ -151,35 +152,51 @@ def _to_earlier(patient: Patient, prepared: Prepared) -> bool:
         return False
     limits = configured.limits(patient.policy)
     rollback.rollback(patient.host, prepared, run_id=patient.run, limits=limits)
+    _log_in_again(patient)
     seen = scanning.scan(patient.host, lists="cached")
-    if reboot.wanted(patient.policy.reboot.when, seen):
-        reboot.reboot(patient.host, seen.boot_id, patience=configured.reboot_patience(patient.policy))
-    else:
+    due = reboot.wanted(patient.policy.reboot.when, seen)
+    if not due:
         before = remembered.recall(patient.host, patient.id)
-        _restart(patient, before or Before(seen.boot_id, ()))
+        due = _only_a_reboot_renews(patient, _restart(patient, before or Before(seen.boot_id, ())))
+    if due:
+        reboot.reboot(patient.host, seen.boot_id, patience=configured.reboot_patience(patient.policy))
     return True
 
 
-def _restart(patient: Patient, before: Before) -> tuple[str, ...]:
+def _log_in_again(patient: Patient) -> None:
+    """Our own login is a process too: one from before the installation runs what was replaced."""
+    if isinstance(patient.host.shell, Ssh):
+        patient.host.shell.close()
+
+
+def _restart(patient: Patient, before: Before) -> Restarted:
     """Restart what runs old code, and start what ran before and does not now: that one shows no old code."""
-    return services.restart(patient.host, also=remembered.ended(patient.host, before)).units
+    return services.restart(patient.host, also=remembered.ended(patient.host, before))
+
+
+def _only_a_reboot_renews(patient: Patient, done: Restarted) -> bool:
+    """Debian asks for no reboot after an update of libc, and no restart renews the bus or somebody's login."""
+    return bool(done.left) and patient.policy.reboot.when == "if_required"
 
 
 def _renew(patient: Patient, prepared: Prepared, before: Before, measures: Measures) -> None:
     """Restart what runs old code, or reboot where the policy says so, and prove that the new code is what runs."""
     watch = Stopwatch(measures["seconds"])
     policy = patient.policy
+    _log_in_again(patient)
     seen = scanning.scan(patient.host, lists="cached")
     due = reboot.wanted(policy.reboot.when, seen) or seen.boot_id != before.boot_id
+    if not due:
+        with watch("restart"):
+            restarted = _restart(patient, before)
+        measures["restarted"] = list(restarted.units)
+        due = _only_a_reboot_renews(patient, restarted)
     measures["reboot_expected"] = due
     if due:
         with watch("reboot"):
             # What asks for a reboot now was not in effect at this boot, however often it was rebooted before.
             since = seen.boot_id if seen.reboot_required else before.boot_id
             reboot.reboot(patient.host, since, patience=configured.reboot_patience(policy))
-    else:
-        with watch("restart"):
-            measures["restarted"] = list(_restart(patient, before))
     with watch("effect"):
         after = scanning.scan(patient.host, lists="cached")
         found = effect.check(patient.host, prepared, after)
