@@ -130,6 +130,13 @@ def test_a_reboot_is_real(fleet: Fleet, name: str, shell: Shell) -> None:
     assert agent(fleet, name) == (200, "acme-agent 1.0-1 acme-lib 2.0-1")
 
 
+def test_a_service_that_ended_before_it_was_written_down_does_not_run(shell: Shell) -> None:
+    # The start time could not be read: the record has the number of the process alone.
+    sudo(shell, "echo '99999 ' >/run/units/e2scrub_reap.service")
+    assert shell.run("systemctl", "is-active", "e2scrub_reap").stdout == "failed\n"
+    assert shell.run("systemctl", "is-active", "acme-agent").stdout == "active\n"
+
+
 def test_the_suite_of_an_update_says_whether_it_is_security(shell: Shell) -> None:
     listed = sudo(shell, "apt-get update -qq && apt-get -s upgrade")
     assert "Inst acme-agent [1.0-1] (1.1-1 Acme-Security:acme-security" in listed
