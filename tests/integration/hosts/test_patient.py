@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -16,8 +16,9 @@ import pytest
 
 from day2.errors import StepFailed, Unavailable
 from day2.hosts import job
-from day2.hosts.install import job_name
+from day2.hosts.install import job_name, prepare
 from day2.hosts.model import PatchSet
+from day2.hosts.scan import scan
 from day2.hosts.script import Host
 from day2.inventory.model import Host as Known
 from day2.inventory.patching import PatchPolicy
@@ -202,11 +203,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "FOLLOW_SECONDS", 1)
 
 
-def slow(host: Host, fleet: Fleet, repository: Repository, seconds: int) -> Ward:
+def slow(host: Host, fleet: Fleet, repository: Repository, seconds: int, *patterns: str) -> Ward:
     """A host whose package takes so long to configure."""
     repository.publish("security", "acme-slow", "1.1-1")
     fleet[host.name].run("sh", "-c", f"echo {seconds} >{faults.SLOW_SECONDS}")
-    return ward(fleet, host, "acme-slow")
+    return ward(fleet, host, *(patterns or ("acme-slow",)))
 
 
 def configures(machine: Machine) -> bool:
@@ -230,9 +231,9 @@ def test_a_host_out_of_sight_in_the_middle_is_told_and_taken_up_again(
 
 
 @contextmanager
-def killed(one: Ward, **changes: Any) -> Iterator[None]:
-    """A worker patches the host; it is killed when the block ends."""
-    worker = multiprocessing.get_context("fork").Process(target=one.patch, kwargs=changes)
+def killed(one: Ward, step: str = "patch") -> Iterator[None]:
+    """A worker is at a step on the host; it is killed when the block ends."""
+    worker = multiprocessing.get_context("fork").Process(target=getattr(one, step))
     worker.start()
     try:
         yield
@@ -318,6 +319,62 @@ def test_a_host_that_was_rolled_back_and_is_tried_again_is_rebooted_again(host: 
     again = one.patch()
     assert (again["rebooted"], again["boot_id"] == first, again["resumed"]) == (True, False, False)
     assert version(one.machine, "acme-core") == "5.1-1"
+
+
+def crashed(one: Ward) -> None:
+    """The host goes down while dpkg is at work on it, and its worker with it."""
+    with killed(one):
+        until(lambda: configures(one.machine))
+    one.machine.run("sh", "-c", f"rm {faults.SLOW_SECONDS}; sync")
+    one.machine.run("reboot")
+    one.machine.wait_until_off()
+    one.fleet.wait(one.name)
+    until(lambda: one.machine.run("systemctl", "is-active", "acme-agent") == "active\n")
+
+
+def test_a_host_that_crashed_in_the_middle_is_repaired_and_its_old_code_ended(
+    host: Host, fleet: Fleet, repository: Repository
+) -> None:
+    one = slow(host, fleet, repository, 60, "acme-slow", "acme-lib")
+    crashed(one)
+    measures = one.patch()
+    assert (measures["repaired"], measures["rebooted"], measures["stale_services"]) == (True, True, 0)
+    assert (version(one.machine, "acme-slow"), one.machine.run("dpkg", "--audit")) == ("1.1-1", "")
+
+
+def test_a_host_that_crashed_in_the_middle_can_be_rolled_back(host: Host, fleet: Fleet, repository: Repository) -> None:
+    before = packages(fleet[host.name])
+    one = slow(host, fleet, repository, 60)
+    crashed(one)
+    assert one.roll_back()["rolled_back"]
+    assert packages(one.machine) == before
+    assert one.traffic == ["out 1.0-1", "back 1.0-1"]
+
+
+def test_a_rollback_whose_worker_was_killed_is_taken_up(host: Host, fleet: Fleet, repository: Repository) -> None:
+    before = packages(fleet[host.name])
+    one = slow(host, fleet, repository, 0)
+    one.patch()
+    one.machine.run("sh", "-c", f"echo 3 >{faults.SLOW_SECONDS}")
+    with killed(one, "roll_back"):
+        until(lambda: configures(one.machine))
+    assert one.roll_back()["rolled_back"]
+    assert packages(one.machine) == before
+    assert upgrades(one.machine, "acme-slow") == 2  # up, and down once
+
+
+def test_a_frozen_version_that_the_repository_dropped_comes_from_the_canary(
+    host: Host, fleet: Fleet, repository: Repository, more_hosts: Callable[[], Host]
+) -> None:
+    canary, later = ward(fleet, host, "acme-tool"), more_hosts()
+    files = prepare(host, canary.frozen, run_id=RUN).files
+    canary.patch()
+    repository.publish("updates", "acme-tool", "3.2-1")
+    scan(later)  # whose lists now offer the newer one
+    one = Ward(fleet, later.name, canary.frozen)
+    carried = tuple((host, each) for each in files if each.side == "after")
+    patient.patch(replace(one.admit(), carried=carried), {})
+    assert version(one.machine, "acme-tool") == "3.1-1"
 
 
 # Replaces a library that sshd, and with it every login, runs: what an update of OpenSSL does.

@@ -185,17 +185,18 @@ def _renew(patient: Patient, prepared: Prepared, before: Before, measures: Measu
     policy = patient.policy
     _log_in_again(patient)
     seen = scanning.scan(patient.host, lists="cached")
-    due = reboot.wanted(policy.reboot.when, seen) or seen.boot_id != before.boot_id
+    rebooted = seen.boot_id != before.boot_id
+    # Who took over after the reboot reboots again only for what asks for it now.
+    due = reboot.wanted(policy.reboot.when, seen) and (seen.reboot_required or not rebooted)
     if not due:
         with watch("restart"):
             restarted = _restart(patient, before)
         measures["restarted"] = list(restarted.units)
         due = _only_a_reboot_renews(patient, restarted)
-    measures["reboot_expected"] = due
-    if due:
+    measures["reboot_expected"] = due or rebooted
+    if due or rebooted:
         with watch("reboot"):
-            # What asks for a reboot now was not in effect at this boot, however often it was rebooted before.
-            since = seen.boot_id if seen.reboot_required else before.boot_id
+            since = seen.boot_id if due else before.boot_id
             reboot.reboot(patient.host, since, patience=configured.reboot_patience(policy))
     with watch("effect"):
         after = scanning.scan(patient.host, lists="cached")
