@@ -25,7 +25,7 @@ from lab.say import console, say
 PACKAGE, BROKEN, MENDED = "acme-agent", "1.2-1", "1.3-1"
 BEFORE = "acme-agent 1.0-1 acme-lib 2.0-1"
 AFTER = "acme-agent 1.3-1 acme-lib 2.1-1"
-REPORT = "patching-report.html"
+REPORT, REPORT_OF_BROKEN = "patching-report.html", "patching-report-broken.html"
 # A recovery point is a while older than the record of the run that took it.
 MARGIN = timedelta(hours=1)
 NOT_REAL = (
@@ -86,7 +86,9 @@ def _broken(lab: Lab, dag: str, hosts: Fleet) -> bool:
         == ("200", BEFORE),
         "no other host was touched": all(after[each] == before[each] for each in others),
     }
-    return _told(expected)
+    good = _told(expected)
+    _say_report(lab, record, REPORT_OF_BROKEN)
+    return good
 
 
 def _mended(lab: Lab, dag: str, hosts: Fleet) -> bool:
@@ -105,8 +107,7 @@ def _mended(lab: Lab, dag: str, hosts: Fleet) -> bool:
         ),
     }
     good = _told(expected)
-    if record is not None and (report := fetch_report(lab, record)):
-        say(f"How the fleet stands now, a page to open in a browser: {report}", style="bold")
+    _say_report(lab, record, REPORT)
     for line in NOT_REAL:
         say(line)
     return good
@@ -154,7 +155,12 @@ def outcome(record: dict[str, Any] | None, name: str) -> str:
     return "nothing"
 
 
-def fetch_report(lab: Lab, record: dict[str, Any]) -> Path | None:
+def _say_report(lab: Lab, record: dict[str, Any] | None, name: str) -> None:
+    if record is not None and (report := fetch_report(lab, record, name)):
+        say(f"How the fleet stands now, a page to open in a browser: {report}", style="bold")
+
+
+def fetch_report(lab: Lab, record: dict[str, Any], name: str) -> Path | None:
     """The run's page out of the object store, into the lab's state; none if the run kept none."""
     kept = [each for each in record["artefacts"] if each["uri"].endswith("report.html")]
     if not kept:
@@ -165,7 +171,7 @@ def fetch_report(lab: Lab, record: dict[str, Any]) -> Path | None:
     if hashlib.sha256(page).hexdigest() != kept[-1]["sha256"]:
         say(f"The page in {kept[-1]['uri']} is not the one that the record names.", style="bold red")
         return None
-    path = lab.places.state / REPORT
+    path = lab.places.state / name
     path.write_bytes(page)
     return path
 

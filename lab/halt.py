@@ -26,7 +26,8 @@ CLIENTS = (
 )
 HOSTS = (ENDPOINT, f"ssh-{ORDERS}", f"ssh-{STANDBY}", f"ssh-{EDGE}")
 STATE = (
-    *("run", "logs", "airflow", "s3", "ssh", "servers", "lock", "patching-report.html"),
+    *("run", "logs", "airflow", "s3", "ssh", "servers", "lock"),
+    *("patching-report.html", "patching-report-broken.html"),
     *("ports.json", "secrets.json", "connections.json", "writer.json", "acknowledged.jsonl", "acknowledged.old.jsonl"),
 )
 
