@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from day2.inventory.model import Host as Known
     from day2.operations.security_patching.gates import Proof
     from day2.operations.security_patching.patient import Patient
+    from day2.operations.security_patching.postgresql_host import Served
 
 log = logging.getLogger("day2")
 # An SSH login and a package list cost a tenth of a second of this machine's processor, and seconds of waiting.
@@ -63,7 +64,24 @@ def patient(here: Environment, planned: dict[str, Any], name: str, *, run: str) 
         probes=tuple(configured.probes(rules, known, host.shell)),
         snapshot=connections.shell(snapshot) if snapshot else None,
         carried=tuple((canaries[each.pop("canary")], Saved(**each)) for each in files),
+        served=served(here, name),
     )
+
+
+def served(here: Environment, host: str) -> tuple[Served, ...]:
+    """The PostgreSQL servers that the inventory puts on a host, each once."""
+    from day2.operations.security_patching import postgresql_host
+    from day2.operations.security_patching.postgresql_host import Served
+
+    found = [
+        Served(
+            each.name,
+            connections.server(each.connection, dbname=each.dbname),
+            connections.server(each.other, dbname=each.dbname) if each.other else None,
+        )
+        for each in postgresql_host.references(here, host)
+    ]
+    return tuple(postgresql_host.distinct(found))
 
 
 def scan(here: Environment, hosts: Iterable[Known], *, fresh: bool = True) -> tuple[dict[str, Scan], dict[str, str]]:

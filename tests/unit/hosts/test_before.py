@@ -47,10 +47,12 @@ class Shelf:
     label = "web-01"
 
     def __init__(self, programs: Path) -> None:
-        self.path = f"{programs}:{os.defpath}"
+        self.programs = programs
 
     def run(self, *command: str, stdin: bytes = b"", seconds: float = 60) -> Done:
-        done = subprocess.run(command, input=stdin, capture_output=True, env={"PATH": self.path}, timeout=seconds)
+        # Every script sets the host's own PATH.
+        script = stdin.replace(b" PATH=", f" PATH={self.programs}:".encode(), 1)
+        done = subprocess.run(command, input=script, capture_output=True, env={"PATH": os.defpath}, timeout=seconds)
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -14,7 +14,9 @@ from tests.unit.patching.making import SET, installed, scan
 
 GOOD = {
     "installed_digest": SET.digest, "stale_services": 0, "reboot_expected": False, "rebooted": False,
-    "healthy": True, "in_service": True, "late_updates": 0,
+    "healthy": True, "in_service": True, "late_updates": 0, "postgres_servers": 1, "postgres_as_before": 1,
+    "postgres_databases_unseen": 0, "postgres_collations_changed": 0, "postgres_extensions_failed": 0,
+    "postgres_extensions_left": 0,
 }  # fmt: skip
 STALE = (Service("nginx.service", 41, ("/usr/lib/libssl.so.3",)),)
 
@@ -44,6 +46,10 @@ CASES = {
         row(Course("h", scan(), installed("openssl", "zlib1g", audit="curl"), "succeeded")), {"audit_clean"},
     ),
     "late": (row(late_updates=2), set()),
+    "no standby follows": (row(postgres_as_before=0), {"postgres_as_before"}),
+    "text out of order": (row(postgres_collations_changed=1), {"postgres_collations"}),
+    "an extension failed": (row(postgres_extensions_failed=1), {"postgres_extensions"}),
+    "an extension left": (row(postgres_extensions_left=1), set()),
     "newer published": (
         row(Course("h", scan(), scan("h", *installed("openssl", "zlib1g").packages, LATER), "succeeded")), set(),
     ),

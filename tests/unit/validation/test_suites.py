@@ -129,6 +129,12 @@ GOOD: dict[str, dict[str, Any]] = {
         "healthy": True,
         "in_service": True,
         "late_updates": 0,
+        "postgres_servers": 2,
+        "postgres_as_before": 2,
+        "postgres_databases_unseen": 0,
+        "postgres_collations_changed": 0,
+        "postgres_extensions_failed": 0,
+        "postgres_extensions_left": 0,
     },
 }
 
@@ -232,6 +238,11 @@ LIES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"in_service": False}, {"in_service"}),
         ({"late_updates": 1}, {"nothing_late"}),
         ({"packages_besides": 1}, {"nothing_newer"}),
+        ({"postgres_as_before": 1}, {"postgres_as_before"}),
+        ({"postgres_databases_unseen": 1}, {"postgres_databases_seen"}),
+        ({"postgres_collations_changed": 2}, {"postgres_collations"}),
+        ({"postgres_extensions_failed": 1}, {"postgres_extensions"}),
+        ({"postgres_extensions_left": 1}, {"postgres_extensions_left"}),
     ],
 }
 
@@ -356,6 +367,8 @@ def test_growth_a_missed_rto_and_what_waits_for_another_patch_do_not_fail_a_run_
         ("database_backup", "rto"),
         ("security_patching", "nothing_late"),
         ("security_patching", "nothing_newer"),
+        ("security_patching", "postgres_databases_seen"),
+        ("security_patching", "postgres_extensions_left"),
     }
     for suite, lie, told in (
         ("database_backup", {"size_ratio": 2, "restore_seconds": 4000}, {"size_growth", "rto"}),

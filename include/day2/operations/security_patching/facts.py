@@ -24,6 +24,12 @@ class Measured:
     healthy: bool | None = None
     in_service: bool | None = None
     late_updates: int | None = None
+    postgres_servers: int | None = None
+    postgres_as_before: int | None = None
+    postgres_databases_unseen: int | None = None
+    postgres_collations_changed: int | None = None
+    postgres_extensions_failed: int | None = None
+    postgres_extensions_left: int | None = None
 
 
 def rows(
@@ -61,6 +67,12 @@ def row(course: Course, measured: Measured, *, became: Sequence[Became], frozen_
         "healthy": measured.healthy,
         "in_service": measured.in_service,
         "late_updates": measured.late_updates,
+        "postgres_servers": measured.postgres_servers,
+        "postgres_as_before": measured.postgres_as_before,
+        "postgres_databases_unseen": measured.postgres_databases_unseen,
+        "postgres_collations_changed": measured.postgres_collations_changed,
+        "postgres_extensions_failed": measured.postgres_extensions_failed,
+        "postgres_extensions_left": measured.postgres_extensions_left,
     }
 
 

@@ -84,4 +84,10 @@ def _measured(told: Told, host: str, late: int | None) -> Measured:
         healthy=last.get("healthy"),
         in_service=last.get("in_service"),
         late_updates=late,
+        postgres_servers=tried.get("postgres_servers"),
+        postgres_as_before=tried.get("postgres_as_before"),
+        postgres_databases_unseen=tried.get("postgres_databases_unseen"),
+        postgres_collations_changed=tried.get("postgres_collations_changed"),
+        postgres_extensions_failed=tried.get("postgres_extensions_failed"),
+        postgres_extensions_left=tried.get("postgres_extensions_left"),
     )

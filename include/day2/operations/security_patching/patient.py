@@ -25,7 +25,8 @@ from day2.hosts.script import Host
 from day2.hosts.services import Restarted
 from day2.hosts.shell import Shell, Ssh
 from day2.inventory.patching import PatchPolicy
-from day2.operations.security_patching import configured
+from day2.operations.security_patching import configured, postgresql_host
+from day2.operations.security_patching.postgresql_host import Served
 from day2.units import Stopwatch
 
 log = logging.getLogger("day2")
@@ -47,6 +48,7 @@ class Patient:
     probes: tuple[tuple[str, Probe], ...] = ()
     snapshot: Shell | None = None
     carried: tuple[tuple[Host, Saved], ...] = ()
+    served: tuple[Served, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,18 +77,24 @@ def patch(patient: Patient, measures: Measures) -> None:
         log.info("%s: has every version of the set, and runs them", patient.name)
         measures |= _seen(seen, seen.boot_id) | {"changed": False, "reboot_expected": False}
         measures |= {"healthy": _well(patient), "in_service": True}
+        told = postgresql_host.untouched(patient.served, patient.policy.postgresql, versions=seen.versions())
+        _extensions(patient, told, measures)
         return
     before = before or _begin(patient, seen, measures)
+    earlier = postgresql_host.recall(patient.host, patient.served, run=patient.id)
     with watch("drain"):
         _out(patient, measures)
     with watch("install"):
         done = install.act(patient.host, prepared, run_id=patient.run, limits=configured.limits(patient.policy))
     measures |= {"changed": done.outcome == "changed", "repaired": done.repaired}
     _renew(patient, prepared, before, measures)
+    with watch("databases"):
+        told = _databases(patient, earlier)
     with watch("health"):
         measures["healthy"] = _well(patient)
     with watch("undrain"):
         _back(patient, measures)
+    _extensions(patient, told, measures)
 
 
 def roll_back(patient: Patient, measures: Measures) -> None:
@@ -103,10 +111,29 @@ def roll_back(patient: Patient, measures: Measures) -> None:
     else:
         with watch("rollback"):
             measures["rolled_back"] = _to_earlier(patient, prepared)
+            _databases(patient, postgresql_host.recall(patient.host, patient.served, run=patient.id))
     with watch("health"):
         measures["healthy"] = _well(patient)
     _back(patient, measures)
+    postgresql_host.forget(patient.host, patient.served, run=patient.id)
     remembered.forget(patient.host, patient.id)
+
+
+def _databases(patient: Patient, earlier: postgresql_host.Measures) -> postgresql_host.Measures:
+    """Whether every PostgreSQL server of the host is what it was. Raises StepFailed."""
+    if not patient.served:
+        return {}
+    versions = scanning.scan(patient.host, lists="cached").versions()
+    return postgresql_host.proven(patient.served, earlier, patient.policy.postgresql, versions=versions)
+
+
+def _extensions(patient: Patient, told: postgresql_host.Measures, measures: Measures) -> None:
+    """Last, because nothing undoes it; only named where a wave that fails later would roll this host back."""
+    policy = patient.policy.postgresql
+    if patient.policy.rollback == "wave":
+        policy = policy.model_copy(update={"extensions": "report"})
+    made = postgresql_host.updated(patient.served, policy)
+    measures |= {"databases": told, "extensions": made} | postgresql_host.facts(len(patient.served), told, made)
 
 
 def _begin(patient: Patient, seen: Scan, measures: Measures) -> Before:
@@ -115,6 +142,7 @@ def _begin(patient: Patient, seen: Scan, measures: Measures) -> Before:
     with Stopwatch(measures["seconds"])("health before"):
         _well(patient, before=True)
     _snapshot(patient, measures)
+    postgresql_host.ready(patient.host, patient.served, run=patient.id)
     # Not earlier: a host that was not fit may be mended, and rebooted, before it is tried again.
     return remembered.keep(patient.host, patient.id, seen.boot_id)
 
