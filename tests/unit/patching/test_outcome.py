@@ -20,6 +20,8 @@ HERE = environment()
 BEFORE = {each.name: scan(each.name) for each in HERE.hosts}
 PATCHED = {
     "installed_digest": SET.digest, "reboot_expected": False, "rebooted": False, "healthy": True, "in_service": True,
+    "postgres_servers": 0, "postgres_as_before": 0, "postgres_databases_unseen": 0, "postgres_collations_changed": 0,
+    "postgres_extensions_failed": 0, "postgres_extensions_left": 0,
 }  # fmt: skip
 BACK = {"rolled_back": True, "healthy": True, "in_service": True}
 LEFT_DRAINED = {"rolled_back": True, "in_service": False}
@@ -57,7 +59,8 @@ def test_a_broken_canary_that_was_rolled_back_is_told_with_the_state_it_is_in_no
     made = told(broken, tried("web-01", "roll_back", measures=BACK))
     row = rows(made)["web-01"]
     assert row | {"rolled_back": True, "healthy": True, "in_service": True, "packages_running": 0} == row
-    assert failed(made) == {"web-01: running", "web-01: not_rolled_back"}
+    # Its databases were never looked at: the patch ended before.
+    assert {each for each in failed(made) if "postgres" not in each} == {"web-01: running", "web-01: not_rolled_back"}
     assert {each.state for each in made.became if each.host == "web-01" and each.name == "openssl"} == {"rolled_back"}
     assert {each.outcome for each in made.courses if each.host != "web-01"} == {"not_attempted"}
 
