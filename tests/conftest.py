@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from day2.postgres import binaries
+from lab.hosts.fleet import default_folder
 from lab.places import executable_folder, server_user
 from lab.postgres import reachable_temporary_folder
 
@@ -26,7 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Root's servers run as another user, who cannot execute programs in a private clone: they get a copy."""
+    """One tree for the hosts of all tests. Root's servers run as another user, who gets a copy of the programs."""
+    os.environ.setdefault("DAY2_TREES", str(default_folder()))
     if os.geteuid() != 0:
         return
     run_as = server_user()
