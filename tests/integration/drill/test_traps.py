@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,10 +14,10 @@ import pytest
 from day2.errors import StepFailed
 from day2.hosts.shell import Local
 from day2.operations.dr_drill import aside, configured, control, controldata, observe, reclone, rejoin, rewind
-from day2.operations.dr_drill.pair import Node, Pair
+from day2.operations.dr_drill.pair import Pair
 from day2.postgres import binaries
 from tests.integration.drill import making
-from tests.integration.drill.making import Living, living
+from tests.integration.drill.making import Living, frozen, living
 from tests.integration.drill.test_clear_up import diverge
 from tests.integration.drill.test_rejoin import SECONDS, crash, equal, notes, take_over, write
 
@@ -46,17 +44,6 @@ def by_hand(pair: Living, *options: str) -> str:
     return f"{done.code} {done.stdout} {done.stderr}"
 
 
-@contextmanager
-def checkpointer_stopped(pair: Living, node: Node) -> Iterator[None]:
-    """So that the checkpoint which follows a promotion comes late, as it does on a busy server."""
-    pid = pair.sql(node, "select pid from pg_stat_activity where backend_type = 'checkpointer'")
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
 def faked(pair: Living, program: str, script: str) -> Pair:
     """The pair with one of the old primary's programs replaced."""
     folder = pair.home(pair.pair.primary) / "faked"
@@ -74,7 +61,8 @@ def test_1_right_after_a_promotion_pg_rewind_does_nothing_and_answers_0(old_pair
     write(old_pair, old_pair.pair.primary, "lost", 3)
     old_pair.ctl(old_pair.pair.primary, "stop", "--mode=fast")
     old_pair.start(old_pair.pair.standby)
-    with checkpointer_stopped(old_pair, old_pair.pair.standby):
+    # So that the checkpoint which follows a promotion comes late, as it does on a busy server.
+    with frozen(old_pair, old_pair.pair.standby, "checkpointer"):
         take_over(old_pair)
         said = by_hand(old_pair)
     assert said.startswith("0 ")
