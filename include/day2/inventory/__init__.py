@@ -11,6 +11,7 @@ from day2.inventory.model import (
     Repository,
     RestorePolicy,
     Service,
+    TuningPolicy,
 )
 from day2.inventory.places import calendars_folder, environments_folder
 from day2.inventory.problems import BrokenInventory, Problem
@@ -30,6 +31,7 @@ __all__ = [
     "Repository",
     "RestorePolicy",
     "Service",
+    "TuningPolicy",
     "calendars_folder",
     "check_all",
     "environments",

@@ -26,6 +26,7 @@ from day2.inventory.fields import (
 )
 from day2.inventory.patching import PatchException, PatchPolicy, WaveName
 from day2.inventory.policy import BackupPolicy, Encryption, Policies, RestorePolicy, Retention
+from day2.inventory.tuning import TuningPolicy
 
 __all__ = [
     "BackupPolicy",
@@ -47,6 +48,7 @@ __all__ = [
     "Retention",
     "Service",
     "Standby",
+    "TuningPolicy",
     "Window",
 ]
 
@@ -235,6 +237,12 @@ class Environment(Model):
         if self.policies.dr_drill is None:
             raise KeyError("dr_drill")
         return _overridden(self.policies.dr_drill, database.policies.get("dr_drill"))
+
+    def tuning_policy(self, database: Database) -> TuningPolicy:
+        """The environment's tuning policy with this database's overrides. Raises KeyError where there is none."""
+        if self.policies.performance_tuning is None:
+            raise KeyError("performance_tuning")
+        return _overridden(self.policies.performance_tuning, database.policies.get("performance_tuning"))
 
     def patch_policy(self, host: Host) -> PatchPolicy:
         """The environment's patch policy with this host's overrides. Raises KeyError where there is none."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
 from day2.inventory import explain
 from day2.inventory.fields import nearest
-from day2.inventory.model import Environment, Host, Window
+from day2.inventory.model import Environment, Host
 from day2.inventory.patching import PATCH_RUN_FIELDS, HostCheck, PatchPolicy
 from day2.inventory.problems import Finding, Location
-from day2.inventory.starts import starts
+from day2.inventory.windows import never_inside
 
 OPERATION = "security_patching"
 SOON = timedelta(days=14)
@@ -33,7 +33,7 @@ def findings(environment: Environment) -> Iterator[Finding]:
     if environment.patched and not any(each.wave == "canary" for each in environment.patched):
         text = "no host has wave: canary; say which one is patched first"
         yield Finding((*at, "waves"), text, value=False)
-    if wrong := never_inside(environment, policy):
+    if wrong := never_inside(environment, OPERATION, schedule=policy.schedule, offset=policy.offset):
         yield Finding((*at, "schedule"), wrong)
 
 
@@ -47,27 +47,6 @@ def second_look(environment: Environment, today: date) -> Iterator[Finding]:
             yield Finding(place, f"{each.expires} is near; install the update, or let '{each.owner}' decide again")
         elif each.expires - today > LONG:
             yield Finding(place, f"{each.expires} is more than a year away; look again sooner")
-
-
-def never_inside(environment: Environment, policy: PatchPolicy) -> str | None:
-    """Why no run of the schedule falls into a window for patching; none if one does, or no window is set."""
-    windows = [each for each in environment.windows if OPERATION in each.operations]
-    if not windows:
-        return None
-    runs = starts(policy.schedule, policy.offset, environment.timezone)
-    if any(_inside(run, each, environment.timezone) for each in windows for run in runs):
-        return None
-    names = ", ".join(f"'{each.name}' ({each.start})" for each in windows)
-    first = runs[0].strftime("%A %H:%M")
-    return f"'{policy.schedule}' with its offset starts on {first}, never inside {names}; move one of them"
-
-
-def _inside(run: datetime, window: Window, timezone: str) -> bool:
-    from croniter import croniter
-
-    wall = run.replace(tzinfo=None)
-    opened = croniter(window.start, wall + timedelta(seconds=1)).get_prev(datetime)
-    return bool(wall < opened + window.duration - window.cutoff)
 
 
 def _exceptions(environment: Environment) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from pydantic import Discriminator, Field, Tag
 from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration, Recipient
 from day2.inventory.patching import PatchPolicy
+from day2.inventory.tuning import TuningPolicy
 
 # One run covers every target of an environment, so these belong to the run and not to one target.
 RUN_FIELDS = frozenset(
@@ -117,3 +118,6 @@ class Policies(Model):
     database_restore: RestorePolicy = Field(default=RestorePolicy(), description="how databases are restored")
     dr_drill: DrillPolicy | None = Field(default=None, description="how a disaster is rehearsed; never, if unset")
     security_patching: PatchPolicy | None = Field(default=None, description="how hosts are patched; never, if unset")
+    performance_tuning: TuningPolicy | None = Field(
+        default=None, description="how databases are tuned; never, if unset"
+    )

@@ -9,9 +9,17 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from day2.inventory import backups, drills, explain, patches
+from day2.inventory import backups, drills, explain, patches, tunings
 from day2.inventory.fields import CONNECTION, Model, nearest
-from day2.inventory.model import BackupPolicy, Database, DrillPolicy, Environment, HealthCheck, RestorePolicy
+from day2.inventory.model import (
+    BackupPolicy,
+    Database,
+    DrillPolicy,
+    Environment,
+    HealthCheck,
+    RestorePolicy,
+    TuningPolicy,
+)
 from day2.inventory.policy import RUN_FIELDS
 from day2.inventory.problems import Finding, Location
 
@@ -19,6 +27,7 @@ RESOLVED: dict[str, tuple[type[Model], Callable[[Environment, Database], Model]]
     "database_backup": (BackupPolicy, Environment.backup_policy),
     "database_restore": (RestorePolicy, Environment.restore_policy),
     "dr_drill": (DrillPolicy, Environment.drill_policy),
+    "performance_tuning": (TuningPolicy, Environment.tuning_policy),
 }
 
 
@@ -41,7 +50,7 @@ def findings(environment: Environment) -> list[Finding]:
         *_wrong_addresses(environment),
     ]
     # A policy that could not be read cannot be asked what it lacks.
-    found = found or [*drills.findings(environment), *patches.findings(environment)]
+    found = found or [*drills.findings(environment), *patches.findings(environment), *tunings.findings(environment)]
     # A score is only worth counting when every policy and repository it counts is right.
     return found or list(backups.unreachable_scores(environment))
 
@@ -56,7 +65,7 @@ def _overrides(environment: Environment, database: Database, *, at: Location) ->
             text = f"belongs to the run, not to one database; set it in policies.{operation} of the environment"
             yield Finding((*where, name), text)
         model, resolve = RESOLVED[operation]
-        if operation == "dr_drill" and environment.policies.dr_drill is None:
+        if getattr(environment.policies, operation) is None:
             yield Finding(where, "the environment has no policy of that name to differ from", value=False)
             continue
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from day2.errors import PlanRefused
 from day2.inventory.fields import nearest
@@ -54,6 +54,7 @@ def policy_hash(environment: Environment) -> str:
                 "database_backup": environment.backup_policy(each).model_dump(mode="json"),
                 "database_restore": environment.restore_policy(each).model_dump(mode="json"),
             }
+            | _tuning(environment, each)
             for each in environment.databases
         },
         "hosts": {
@@ -64,3 +65,9 @@ def policy_hash(environment: Environment) -> str:
     }
     canonical = json.dumps(policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _tuning(environment: Environment, database: Database) -> dict[str, Any]:
+    if environment.policies.performance_tuning is None:
+        return {}
+    return {"performance_tuning": environment.tuning_policy(database).model_dump(mode="json")}

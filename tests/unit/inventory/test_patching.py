@@ -11,8 +11,9 @@ import yaml
 
 from day2 import inventory
 from day2.errors import PlanRefused
-from day2.inventory import patches, reading, schema
+from day2.inventory import reading, schema
 from day2.inventory.patching import PatchPolicy
+from day2.inventory.starts import starts
 from tests.unit.inventory.homes import GOOD, Home
 
 POLICY = "  security_patching:\n    schedule: 0 1 * * 0\n    offset: PT0S\n"
@@ -107,7 +108,7 @@ def test_a_schedule_that_never_meets_its_window_is_refused(home):
 
 
 def test_two_days_after_the_second_tuesday_is_not_always_the_second_thursday():
-    found = patches.starts("0 3 * * 2#2", PatchPolicy().offset, "Europe/Berlin")
+    found = starts("0 3 * * 2#2", PatchPolicy().offset, "Europe/Berlin")
     assert [f"{each:%Y-%m-%d %H:%M %A}" for each in found[:3]] == [
         "2027-01-14 03:00 Thursday", "2027-02-11 03:00 Thursday", "2027-03-11 03:00 Thursday",
     ]  # fmt: skip
