@@ -1,0 +1,79 @@
+"""How far off a forecast may be, from how far off the same method was at earlier origins (split conformal).
+
+Nothing is assumed of the noise. A horizon is judged by the residuals of horizons near it; where fewer than
+three origins saw so far ahead, the last interval that was measured grows in proportion to the horizon.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from day2.operations.capacity_review import robust
+
+if TYPE_CHECKING:
+    from day2.operations.capacity_review.robust import Matrix
+
+COVERAGE = 0.8
+# Residuals of this share of a horizon before and after it are pooled.
+NEAR = 0.15
+FEWEST_ORIGINS = 3
+
+
+def offsets(residuals: Matrix, coverage: float = COVERAGE) -> tuple[Matrix, Matrix]:
+    """What to add to the forecast for its lower and upper bound: series × days ahead.
+
+    From series × origins × days ahead. The interval never narrows as the horizon grows.
+    """
+    import numpy as np
+
+    tail = (1 - coverage) / 2
+    bounds = [_bound(residuals, share) for share in (tail, 1 - tail)]
+    measured = _measured(residuals)
+    low, high = (_beyond(each, measured) for each in bounds)
+    return np.minimum.accumulate(low, axis=1), np.maximum.accumulate(high, axis=1)
+
+
+def slope_offsets(residuals: Matrix, coverage: float = COVERAGE) -> tuple[Matrix, Matrix]:
+    """What to add to the slope a day for its bounds, from the slope of each origin's residuals."""
+    import numpy as np
+
+    day = np.arange(1, residuals.shape[-1] + 1)
+    seen = np.isfinite(residuals)
+    reach = np.where(seen, day, 0).max(axis=-1, initial=0)
+    # An origin that saw much less of the horizon than others knows little of the slope.
+    far = reach >= 0.5 * reach.max(axis=1, initial=1, keepdims=True)
+    weight = np.where(seen & far[..., None], day, 0.0)
+    square = (weight**2).sum(axis=-1)
+    off = np.where(square > 0, (np.nan_to_num(residuals) * weight).sum(axis=-1) / np.maximum(square, 1), np.nan)
+    tail = (1 - coverage) / 2
+    return robust.quantile(off, tail), robust.quantile(off, 1 - tail)
+
+
+def _bound(residuals: Matrix, share: float) -> Matrix:
+    import numpy as np
+
+    rows, _, ahead = residuals.shape
+    found = np.full((rows, ahead), np.nan)
+    for day in range(1, ahead + 1):
+        near = residuals[:, :, max(int(day * (1 - NEAR)) - 2, 0) : int(np.ceil(day * (1 + NEAR))) + 1]
+        found[:, day - 1] = robust.quantile(near.reshape(rows, -1), share)
+    return found
+
+
+def _measured(residuals: Matrix) -> Matrix:
+    """For each series, the furthest horizon that three origins saw, or as many as there are: at least 1."""
+    import numpy as np
+
+    seen = np.isfinite(residuals).sum(axis=1)
+    enough = seen >= np.minimum(FEWEST_ORIGINS, np.maximum(seen.max(axis=1, initial=1, keepdims=True), 1))
+    found: Matrix = np.where(enough, np.arange(1, seen.shape[1] + 1), 1).max(axis=1)
+    return found
+
+
+def _beyond(bound: Matrix, measured: Matrix) -> Matrix:
+    import numpy as np
+
+    day = np.arange(1, bound.shape[1] + 1)
+    last = np.take_along_axis(bound, measured[:, None] - 1, axis=1)
+    found: Matrix = np.where(day[None, :] <= measured[:, None], bound, last * day / measured[:, None])
+    return found
