@@ -30,6 +30,13 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def figure(value: float) -> str:
+    """A measured number to three digits, as people read it: `104,348`, `288`, `0.13`."""
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) >= 0.001 else f"{value:.1g}"
+
+
 def utc(moment: datetime) -> str:
     """An aware time as ISO 8601 in UTC, to the second: `2026-11-23T02:15:00Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

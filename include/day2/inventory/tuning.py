@@ -29,6 +29,7 @@ ChangeKind = Literal[
     "setting",
     "changed_by_hand",
 ]
+MB = 1024**2
 CHANGE_KINDS: tuple[str, ...] = get_args(ChangeKind)
 
 
@@ -128,17 +129,19 @@ class Find(Model):
         description="an index is unused if nobody used it for so long, on the primary and on each standby",
     )
     minimum_bytes: int = Field(
-        default=10 * 1024**2, ge=0, description="tables and indexes smaller than this are not looked at"
+        default=10 * MB, ge=0, description="no index and no upkeep is proposed for a table that is smaller"
     )
     top_statements: int = Field(default=50, ge=1, description="statements looked at, those that cost most first")
-    bloat_percent: float = Field(default=30, gt=0, lt=100, description="share of a table or index that is empty")
-    sequence_percent: float = Field(default=80, gt=0, lt=100, description="share of a sequence that is used up")
+    table_bloat_percent: float = Field(default=40, gt=0, lt=100, description="share of a table that is empty")
+    index_bloat_percent: float = Field(default=50, gt=0, lt=100, description="share of an index that is empty")
+    bloat_bytes: int = Field(default=50 * MB, ge=0, description="less is not worth a rebuild, whatever its share")
+    sequence_percent: float = Field(default=75, gt=0, lt=100, description="share of a sequence that is used up")
     transaction_age: PositiveDuration = Field(
-        default="PT1H", validate_default=True, description="a transaction that is open for longer"
+        default="PT30M", validate_default=True, description="a transaction that is open for longer"
     )
-    slot_bytes: int = Field(default=1024**3, ge=0, description="WAL that a replication slot keeps")
+    slot_bytes: int = Field(default=1024 * MB, ge=0, description="WAL that a replication slot keeps")
     regression_percent: float = Field(
-        default=50, gt=0, description="by how much a statement got slower since the last run"
+        default=100, gt=0, description="by how much a statement got slower since the last run"
     )
 
 

@@ -49,14 +49,22 @@ def _our_style() -> Iterator[None]:
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[tuple[Figure, Axes]]:
     """An empty plot of so many inches, in our style."""
+    with drawings(width, height, across=1) as (figure, (axes,)):
+        yield figure, axes
+
+
+@contextmanager
+def drawings(width: float, height: float, *, across: int) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Empty plots side by side."""
     from matplotlib.figure import Figure
 
     with _our_style():
         figure = Figure(figsize=(width, height), layout="constrained", facecolor=PAPER)
-        axes = figure.add_subplot()
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
-        yield figure, axes
+        panels = [figure.add_subplot(1, across, place + 1) for place in range(across)]
+        for axes in panels:
+            for side in ("top", "right", "left"):
+                axes.spines[side].set_visible(False)
+        yield figure, panels
 
 
 def svg(figure: Figure, *, name: str, says: str) -> Markup:
