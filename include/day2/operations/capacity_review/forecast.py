@@ -157,7 +157,7 @@ def _choose(grid: Grid, ahead: int, coverage: float) -> _Chosen:
     slope = np.stack([line.slope for line in final.values()])[best, each]
     median = np.stack([line.ahead(ahead) for line in final.values()])[best, each]
     own = missed[best, each]
-    low, high = intervals.offsets(own, coverage)
+    low, high = intervals.offsets(own, grid.history, coverage)
     slope_low, slope_high = intervals.slope_offsets(own, coverage)
     # What was never below zero will not be.
     least = np.minimum(np.nanmin(grid.days, axis=(1, 2)), 0)[:, None]

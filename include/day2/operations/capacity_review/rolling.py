@@ -41,6 +41,15 @@ class Grid:
     def weeks(self) -> int:
         return int(self.days.shape[1])
 
+    @property
+    def history(self) -> Matrix:
+        """For each series the days from its first value to the end."""
+        import numpy as np
+
+        days = self.days.reshape(len(self.days), -1)
+        found: Matrix = days.shape[1] - np.isfinite(days).argmax(axis=1)
+        return found
+
     def after(self, week: int, ahead: int) -> Matrix:
         """What happened in so many days from a week on, NaN beyond the end: series × days."""
         import numpy as np
