@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from day2.operations.security_patching.compliance import Fleet, HostRow
 from day2.operations.security_patching.sla import Due
 from day2.operations.security_patching.states import Became
+from day2.reports import table
 from day2.units import utc
 
 DUE = (
@@ -17,18 +16,16 @@ DUE = (
     "limit_days", "due", "standing", "exceptions", "excused_until", "expired_exceptions", "held", "rejected",
 )  # fmt: skip
 STATES = ("host", "package", "arch", "before", "wanted", "now", "state", "why")
-# What a spreadsheet would take for a formula; versions and names come from the hosts.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def due(fleet: Fleet) -> bytes:
     """Every update that every host waits for. A host that waits for none has one row, so that none is missing."""
-    return _text(DUE, (line for row in fleet.rows for line in _lines(fleet, row)))
+    return table.csv(DUE, (line for row in fleet.rows for line in _lines(fleet, row)))
 
 
 def states(rows: Iterable[Became]) -> bytes:
     """What became of each package on each host of a run."""
-    return _text(
+    return table.csv(
         STATES,
         ((each.host, each.name, each.arch, each.before, each.wanted, each.now, each.state, each.why) for each in rows),
     )
@@ -71,15 +68,3 @@ def _update(each: Due) -> tuple[object, ...]:
         "yes" if package.held else "no",
         "yes" if each.rejected else "no",
     )
-
-
-def _text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_cell(value) for value in row] for row in rows)
-    return file.getvalue().encode()
-
-
-def _cell(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA) else value

@@ -1,0 +1,145 @@
+"""The plots of tuning's report: each change before and after, all effects side by side, and the year."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from day2.operations.performance_tuning.model import Outcome
+from day2.operations.performance_tuning.story import AGAIN, BEFORE, WITH, Effect, Kept, Tried
+from day2.reports import plots
+from day2.units import figure as written
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+
+COLOURS: dict[Outcome, str] = {
+    "kept": plots.GREEN,
+    "reverted": plots.AMBER,
+    "unmeasured": plots.GREY,
+    "failed": plots.RED,
+    "interrupted": plots.RED,
+    "deferred": plots.GREY,
+    "advised": plots.BLUE,
+}
+UNITS = {"ms": "ms a call", "blocks": "blocks a call", "wal": "bytes of WAL a call"}
+BLOCKS = {BEFORE: "before", WITH: "with it", AGAIN: "taken back"}
+# What is further out is drawn at the edge: an index may make a write cost ten times as much.
+FURTHEST = 1.0
+
+
+def before_and_after(tried: Tried, number: int) -> Markup | None:
+    """Both costs of a call in each block of the measurement, with the interval around what the change left."""
+    shown = [each for name in ("blocks", "ms") if (each := tried.effect(name))]
+    if not shown or len(tried.seen) < 2:
+        return None
+    with plots.drawings(5.2, 0.52 + 0.24 * len(tried.seen), across=len(shown)) as (figure, panels):
+        for axes, effect in zip(panels, shown, strict=True):
+            _blocks(axes, tried, effect)
+        says = "; ".join(
+            f"{UNITS[each.metric]}: {written(each.before)} before, {written(each.after)} with it" for each in shown
+        )
+        return plots.svg(figure, name=f"change-{number}", says=says)
+
+
+def _blocks(axes: Axes, tried: Tried, effect: Effect) -> None:
+    values = [getattr(each, effect.metric) for each in tried.seen]
+    colours = [COLOURS[tried.outcome] if each.name == WITH else plots.GREY for each in tried.seen]
+    lines = range(len(values))
+    axes.barh(lines, values, color=colours, height=0.62)
+    ends = list(values)
+    if effect.low is not None and effect.high is not None:
+        place = next((line for line, each in enumerate(tried.seen) if each.name == WITH), None)
+        low, high = (max(0.0, effect.before * (1 + each)) for each in (effect.low, effect.high))
+        if place is not None:
+            axes.plot([low, high], [place, place], color=plots.INK, linewidth=1.2, marker="|", markersize=6)
+            ends[place] = max(ends[place], high)
+    most = max([*ends, 1e-9])
+    for line, (value, end) in enumerate(zip(values, ends, strict=True)):
+        axes.text(end + most * 0.03, line, written(value), va="center", color=plots.INK)
+    axes.set_yticks(lines, [BLOCKS.get(each.name, each.name) for each in tried.seen])
+    axes.set_title(UNITS[effect.metric], fontsize=8.5, color=plots.QUIET, loc="left")
+    axes.invert_yaxis()
+    axes.set_xlim(0, most * 1.32)
+    axes.set_xticks([])
+    axes.tick_params(length=0)
+    axes.spines["bottom"].set_visible(False)
+
+
+def effects(tried: Sequence[Tried], *, minimum: float) -> Markup | None:
+    """What each measured change did to the time of its statements' calls, with its interval, best first."""
+    measured = [(each, effect) for each in tried if (effect := each.effect("ms") or each.effect("blocks"))]
+    measured = [(each, effect) for each, effect in measured if effect.share is not None]
+    if not measured:
+        return None
+    measured.sort(key=lambda pair: pair[1].share or 0)
+    with plots.drawing(10.6, 0.75 + 0.34 * len(measured)) as (figure, axes):
+        axes.axvspan(-FURTHEST * 1.08, -minimum, color=plots.GREEN, alpha=0.07, linewidth=0)
+        axes.axvline(0, color=plots.QUIET, linewidth=0.9)
+        for line, (each, effect) in enumerate(measured):
+            _interval(axes, line, effect, colour=COLOURS[each.outcome])
+        names = [f"{_shortened(each.recommendation.object)}  {each.outcome}" for each, _ in measured]
+        axes.set_yticks(range(len(measured)), names)
+        axes.invert_yaxis()
+        axes.set_ylim(len(measured) - 0.4, -0.6)
+        axes.set_xlim(-FURTHEST * 1.08, FURTHEST * 1.22)
+        ticks = [-1, -0.5, 0, 0.5, 1]
+        axes.set_xticks(ticks, ["100 % less", "50 % less", "as before", "50 % more", "twice as much"])
+        axes.tick_params(length=0)
+        axes.spines["bottom"].set_visible(False)
+        says = "; ".join(f"{each.recommendation.object}: {percent(effect.share)}" for each, effect in measured)
+        return plots.svg(figure, name="effects", says=f"cost of a call, by change: {says}")
+
+
+def _interval(axes: Axes, line: int, effect: Effect, *, colour: str) -> None:
+    share = min(effect.share or 0.0, FURTHEST)
+    low, high = (min(share if each is None else each, FURTHEST) for each in (effect.low, effect.high))
+    axes.plot([low, high], [line, line], color=colour, linewidth=3.2, alpha=0.45, solid_capstyle="butt")
+    axes.plot([share], [line], color=colour, marker="o", markersize=6, linestyle="none")
+    axes.annotate(
+        percent(effect.share), (max(high, share), line), xytext=(8, 0), textcoords="offset points", va="center"
+    )
+
+
+def year(kept: Sequence[Kept]) -> Markup | None:
+    """Seconds of the server's time that all kept changes save an hour, run by run."""
+    if len({each.run for each in kept}) < 2:
+        return None
+    import matplotlib.dates as dates
+
+    when: list[float] = []
+    sums: list[float] = []
+    for each in sorted(kept, key=lambda item: item.at):
+        when.append(float(dates.date2num(datetime.fromisoformat(each.at))))  # type: ignore[no-untyped-call]
+        sums.append(each.saved + (sums[-1] if sums else 0.0))
+    with plots.drawing(10.6, 2.2) as (figure, axes):
+        axes.fill_between(when, sums, step="post", color=plots.GREEN, alpha=0.16, linewidth=0)
+        axes.step(when, sums, where="post", color=plots.GREEN, linewidth=1.6)
+        axes.plot(when, sums, color=plots.GREEN, marker="o", markersize=3.5, linestyle="none")
+        axes.annotate(
+            f"{sums[-1]:,.0f} s", (when[-1], sums[-1]), xytext=(-6, 5), textcoords="offset points",
+            ha="right", fontweight="bold",
+        )  # fmt: skip
+        axes.set_ylim(0, max(*sums, 1) * 1.2)
+        axes.set_ylabel("seconds an hour")
+        axes.set_xlim(when[0], when[-1] + max((when[-1] - when[0]) * 0.01, 0.01))
+        axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=3, maxticks=10))  # type: ignore[no-untyped-call]
+        axes.xaxis.set_major_formatter(dates.DateFormatter("%b %Y"))  # type: ignore[no-untyped-call]
+        axes.tick_params(length=0)
+        return plots.svg(figure, name="year", says=f"saved in all: {sums[-1]:,.0f} seconds an hour")
+
+
+def percent(share: float | None) -> str:
+    """`62 % less`, `4 % more`. Rounded towards no effect: 99.96 % less is not yet 100."""
+    if share is None:
+        return "without end"
+    if abs(share) < 0.0005:
+        return "as before"
+    number = int(abs(share) * 1000) / 10
+    return f"{number:,g} % {'less' if share < 0 else 'more'}" if share < 1 else f"{1 + share:,.1f} times as much"
+
+
+def _shortened(name: str, most: int = 44) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
