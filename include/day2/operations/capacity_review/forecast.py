@@ -160,7 +160,7 @@ def _choose(grid: Grid, ahead: int, coverage: float) -> _Chosen:
     low, high = intervals.offsets(own, grid.history, coverage)
     slope_low, slope_high = intervals.slope_offsets(own, coverage)
     # What was never below zero will not be.
-    least = np.minimum(np.nanmin(grid.days, axis=(1, 2)), 0)[:, None]
+    least = np.where(np.nanmin(grid.days, axis=(1, 2)) >= 0, 0, -np.inf)[:, None]
     paths = {name: np.maximum(median + off, least) for name, off in (("low", low), ("median", 0), ("high", high))}
     numbers = {"slope": slope, "slope_low": slope + slope_low, "slope_high": slope + slope_high}
     numbers |= {"error": error[best, each], "baseline_error": error[names.index(BASELINE)]}

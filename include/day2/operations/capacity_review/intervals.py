@@ -34,6 +34,8 @@ def offsets(residuals: Matrix, history: Matrix, coverage: float = COVERAGE) -> t
     measured = _measured(residuals)
     wider = 1 + np.arange(1, residuals.shape[-1] + 1) / history[:, None]
     low, high = (wider * _beyond(_bound(residuals, share), measured) for share in (tail, 1 - tail))
+    # Even where a method was always wrong to one side, the interval holds what it says.
+    low, high = np.minimum(low, 0), np.maximum(high, 0)
     return np.minimum.accumulate(low, axis=1), np.maximum.accumulate(high, axis=1)
 
 
@@ -50,7 +52,7 @@ def slope_offsets(residuals: Matrix, coverage: float = COVERAGE) -> tuple[Matrix
     square = (weight**2).sum(axis=-1)
     off = np.where(square > 0, (np.nan_to_num(residuals) * weight).sum(axis=-1) / np.maximum(square, 1), np.nan)
     tail = (1 - coverage) / 2
-    return robust.quantile(off, tail), robust.quantile(off, 1 - tail)
+    return np.minimum(robust.quantile(off, tail), 0), np.maximum(robust.quantile(off, 1 - tail), 0)
 
 
 def _bound(residuals: Matrix, share: float) -> Matrix:

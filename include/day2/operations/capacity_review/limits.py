@@ -44,9 +44,8 @@ class Limited:
 def series(pairs: Sequence[Pair], *, now: datetime, rules: Rules | None = None) -> Limited:
     """The pairs of one limit, in any order."""
     ordered = sorted((each for each in pairs if each.at <= now), key=lambda each: each.at)
-    steps = zip(ordered, ordered[1:], strict=False)
     changes = tuple(
-        Change(after.at, before.limit, after.limit) for before, after in steps if before.limit != after.limit
+        Change(after.at, before.limit, after.limit) for before, after in pairwise(ordered) if before.limit != after.limit
     )
     used = daily(Samples.of((each.at, each.used) for each in ordered), now=now, rules=rules)
     return Limited(used, ordered[-1].limit if ordered else None, changes)
