@@ -1,0 +1,197 @@
+"""Whether a change helped: keep it, revert it, or say that nobody can tell. Pure; never by the planner's cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from day2.inventory.tuning import Measure
+from day2.operations.performance_tuning.guards import Guard, called, grew_beyond, guards
+from day2.operations.performance_tuning.interval import Change, Weighed, change, per_call
+from day2.operations.performance_tuning.samples import Block
+
+Verdict = Literal["keep", "revert", "unmeasured"]
+# The blocks of time, as names and as words.
+BEFORE, WITH, AFTER = "before", "with", "after"
+WORDS = {BEFORE: "before the change", WITH: "with the change", AFTER: "after taking it back"}
+# Blocks first: they are the same on a busy machine. Time is what people feel.
+METRICS = ("blocks", "ms")
+# Before and after reverting, one cost may differ by so much: more is noise, or somebody else's change.
+AGREE = 0.25
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What was measured, and what follows."""
+
+    verdict: Verdict
+    says: str
+    own: tuple[Change, ...] = ()
+    guards: tuple[Guard, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the record."""
+        return {
+            "verdict": self.verdict,
+            "says": self.says,
+            "own": [each.as_dict() for each in self.own],
+            "guards": [each.as_dict() for each in self.guards],
+        }
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Blocks of time before, with, and (where it could be undone cheaply) again without the change.
+
+    `own`: the query ids the change is for; none means the whole workload.
+    """
+
+    before: Block
+    after: Block
+    back: Block | None = None
+    own: tuple[int, ...] = ()
+
+    @property
+    def without(self) -> list[Block]:
+        return [self.before, self.back] if self.back else [self.before]
+
+    @property
+    def blocks(self) -> list[Block]:
+        return [self.before, self.after, *([self.back] if self.back else [])]
+
+    @property
+    def judged_by(self) -> list[int]:
+        """The statements whose cost decides: its own, as far as they were called."""
+        if not self.own:
+            return called(self.without, self.after)
+        sides = [set(each.statements()) for each in self.blocks]
+        return sorted(each for each in self.own if all(each in side for side in sides))
+
+
+def decide(trial: Trial, measure: Measure) -> Effect:
+    """Keep only a sure gain that nothing else pays for; revert harm and no gain; else it was not measured."""
+    if why := problem(trial.blocks):
+        return Effect("unmeasured", why)
+    watched = tuple(guards(trial.without, trial.after, trial.judged_by if trial.own else (), measure))
+    own = tuple(_own(trial, measure))
+    if worse := [each.says for each in watched if each.worse]:
+        return Effect("revert", f"it made something else worse: {'; '.join(worse)}", own, watched)
+    if why := too_few(trial, measure):
+        return Effect("unmeasured", why, own, watched)
+    if slower := _slower(trial, own, measure):
+        return Effect("revert", slower, own, watched)
+    if why := _uneven(trial, measure):
+        return Effect("unmeasured", why, own, watched)
+    usable = [each for each in own if _agrees(trial, each)]
+    if not usable:
+        return Effect("unmeasured", _noise(trial, own), own, watched)
+    least = measure.minimum_gain_percent / 100
+    if gains := [each for each in usable if _gained(trial, each, least)]:
+        return Effect("keep", f"{_sentence(gains[0], measure)}; nothing else got worse", own, watched)
+    return Effect("revert", f"no gain of at least {least:.0%}: {_sentence(usable[0], measure)}", own, watched)
+
+
+def unharmed(trial: Trial, measure: Measure) -> Effect:
+    """For a change that is not there to make statements cheaper: whether any got worse."""
+    if why := problem(trial.blocks):
+        return Effect("unmeasured", why)
+    watched = tuple(guards(trial.without, trial.after, (), measure))
+    if worse := [each.says for each in watched if each.worse]:
+        return Effect("revert", f"it made something worse: {'; '.join(worse)}", (), watched)
+    if why := too_few(trial, measure) or _uneven(trial, measure):
+        return Effect("unmeasured", why, (), watched)
+    return Effect("keep", "no statement got worse", (), watched)
+
+
+def problem(blocks: Sequence[Block]) -> str:
+    """Why nothing may be concluded, whatever the figures say."""
+    return "; ".join(f"{WORDS.get(each.name, each.name)} {why}" for each in blocks for why in each.problems)
+
+
+def too_few(trial: Trial, measure: Measure) -> str:
+    """Why there was not enough to measure: nobody called the statements."""
+    for block in trial.blocks:
+        if why := too_few_calls(block, trial.own, measure):
+            return why
+    return "" if trial.judged_by else "no statement was called often enough both before and with the change"
+
+
+def too_few_calls(block: Block, own: Sequence[int], measure: Measure) -> str:
+    """Why one block is too thin to measure."""
+    calls, when = calls_of(block, own), WORDS.get(block.name, block.name)
+    if calls == 0:
+        return f"nothing measurable: {when} none of the statements was called in {block.seconds:.0f} s"
+    if calls < measure.minimum_calls:
+        return f"{when} only {calls:.0f} calls in {block.seconds:.0f} s; {measure.minimum_calls} are needed"
+    return ""
+
+
+def calls_of(block: Block, own: Sequence[int]) -> float:
+    """How often the statements were called; all of them if none is named."""
+    return sum(cost.calls for queryid, cost in block.statements().items() if not own or queryid in own)
+
+
+def _own(trial: Trial, measure: Measure) -> list[Change]:
+    at = Weighed.of(trial.without, trial.judged_by)
+    if not at.weights:
+        return []
+    confidence = measure.confidence_percent / 100
+    return [change(metric, trial.without, trial.after, at=at, confidence=confidence) for metric in METRICS]
+
+
+def _slower(trial: Trial, own: Sequence[Change], measure: Measure) -> str:
+    at = Weighed.of(trial.without, trial.judged_by)
+    tolerance = measure.guard_percent / 100
+    worse = [
+        each for each in own if each.metric == "ms" and grew_beyond(trial.without, trial.after, each, at, tolerance)
+    ]
+    return f"its own statements got slower: {_sentence(worse[0], measure)}" if worse else ""
+
+
+def _uneven(trial: Trial, measure: Measure) -> str:
+    """Why blocks cannot be compared: other load. Only with the change it may be higher: that flatters nothing."""
+    most = measure.load_percent / 100
+    loads = [each.calls_per_second for each in trial.without]
+    if min(loads) < (1 - most) * max(loads):
+        told = " and ".join(f"{each:.1f}" for each in loads)
+        return f"the load was not the same without the change: {told} calls a second"
+    if trial.after.calls_per_second < (1 - most) * min(loads):
+        return f"the load fell from {min(loads):.1f} to {trial.after.calls_per_second:.1f} calls a second"
+    return ""
+
+
+def _agrees(trial: Trial, found: Change) -> bool:
+    """Whether a metric is steady enough. Time alone, without a second look at the time without it, is not."""
+    if trial.back is None:
+        return found.metric == "blocks"
+    one, two = _without(trial, found.metric)
+    return abs(one - two) <= AGREE * max(one, two)
+
+
+def _gained(trial: Trial, found: Change, least: float) -> bool:
+    """Surely less, and by enough even against the better of the blocks without the change."""
+    best = min(_without(trial, found.metric))
+    return found.high < 0 and found.share <= -least and found.after <= (1 - least) * best
+
+
+def _without(trial: Trial, metric: str) -> list[float]:
+    at = Weighed.of(trial.without, trial.judged_by)
+    return [per_call(each, metric, at) for each in trial.without]
+
+
+def _noise(trial: Trial, own: Sequence[Change]) -> str:
+    if trial.back is None:
+        return "only time could tell, and that needs a second look without the change"
+    told = "; ".join(
+        f"{each.metric} {' and '.join(f'{one:.4g}' for one in _without(trial, each.metric))}" for each in own
+    )
+    return f"before the change and after reverting it the same statements cost differently: {told} a call"
+
+
+def _sentence(found: Change, measure: Measure) -> str:
+    unit = {"ms": "ms", "blocks": "blocks"}[found.metric]
+    return (
+        f"{found.before:.4g} {unit} a call without it, {found.after:.4g} with it: {found.share:+.1%} "
+        f"({measure.confidence_percent:.0f} % interval {found.low:+.1%} to {found.high:+.1%})"
+    )

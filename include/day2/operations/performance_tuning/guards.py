@@ -1,0 +1,144 @@
+"""What must not get worse for the sake of a change: other statements, the whole workload, writing, errors. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from day2.inventory.tuning import Measure
+from day2.operations.performance_tuning.interval import Change, Weighed, change, per_call
+from day2.operations.performance_tuning.samples import Block, Cost, Totals
+
+# A statement called less often says nothing about its cost.
+FEWEST_CALLS = 5
+# Statements watched, by each of their costs.
+WATCHED = 100
+# Extra cost below this share of the whole workload's is not worth losing a gain.
+MATTERS = 0.02
+# More blocks for one statement are a price, up to this share of what the change saves; more time never is.
+PRICE = 0.5
+# Every index costs WAL: writing may grow by so many times the tolerance of the other guards.
+WAL_ALLOWANCE = 3
+# Above this temporary files matter, in bytes in one block of time.
+TEMPORARY = 1_000_000
+# Share of transactions that may fail more than before.
+FAILING = 0.01
+
+
+@dataclass(frozen=True)
+class Guard:
+    """One thing watched, how it changed, and whether that is worse than the policy tolerates."""
+
+    name: str
+    change: Change
+    worse: bool
+    says: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the record."""
+        return {"name": self.name, "worse": self.worse, "says": self.says, **self.change.as_dict()}
+
+
+def guards(before: Sequence[Block], after: Block, own: Sequence[int], measure: Measure) -> list[Guard]:
+    """Everything watched beside the change's own statements."""
+    return [
+        *_statements(before, after, own, measure),
+        *_workload(before, after, measure),
+        *_totals(before, after, measure),
+    ]
+
+
+def grew_beyond(before: Sequence[Block], after: Block, found: Change, at: Weighed, tolerance: float) -> bool:
+    """Whether a cost grew by more than the tolerance: surely, and beyond each of the blocks before."""
+    worst = max(per_call(each, found.metric, at) for each in before)
+    return found.low > tolerance and found.after > (1 + tolerance) * worst
+
+
+def called(before: Sequence[Block], after: Block) -> list[int]:
+    """Statements that were called often enough on both sides to compare; of thousands, those that cost most."""
+    then, now = _sum(before), after.statements()
+    often = [each for each in then if min(then[each].calls, now.get(each, Cost()).calls) >= FEWEST_CALLS]
+    return sorted({each for metric in ("ms", "blocks", "wal") for each in _dearest(often, then, now, metric)})
+
+
+def _dearest(queryids: Sequence[int], then: dict[int, Cost], now: dict[int, Cost], metric: str) -> list[int]:
+    cost = {each: max(getattr(then[each], metric), getattr(now[each], metric)) for each in queryids}
+    return sorted(cost, key=lambda each: -cost[each])[:WATCHED]
+
+
+def _statements(before: Sequence[Block], after: Block, own: Sequence[int], measure: Measure) -> Iterator[Guard]:
+    """Each statement that the change is not for."""
+    then, now = _sum(before), after.statements()
+    tolerance = measure.guard_percent / 100
+    for metric in ("ms", "blocks"):
+        total = sum(getattr(each, metric) for each in then.values())
+        saved = sum(_extra(then, now, each, metric) for each in own if each in then and each in now)
+        for queryid in (each for each in called(before, after) if each not in own):
+            extra = -_extra(then, now, queryid, metric)
+            if extra <= tolerance * getattr(then[queryid], metric) or extra < MATTERS * total:
+                continue
+            at = Weighed({queryid: 1.0})
+            found = change(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
+            pays = metric == "blocks" and extra <= PRICE * saved
+            worse = grew_beyond(before, after, found, at, tolerance) and not pays
+            yield Guard(f"statement {queryid}", found, worse, _told(f"statement {queryid}", found))
+
+
+def _workload(before: Sequence[Block], after: Block, measure: Measure) -> Iterator[Guard]:
+    """All statements at the mix of the time before: their time, blocks and WAL."""
+    at = Weighed.of(before, called(before, after))
+    if not at.weights:
+        return
+    for metric in ("ms", "blocks", "wal"):
+        tolerance = measure.guard_percent / 100 * (WAL_ALLOWANCE if metric == "wal" else 1)
+        found = change(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
+        worse = grew_beyond(before, after, found, at, tolerance)
+        yield Guard(f"workload {metric}", found, worse, _told("the whole workload", found))
+
+
+def _totals(before: Sequence[Block], after: Block, measure: Measure) -> Iterator[Guard]:
+    """What is counted by database: there are no slices to draw from, so each block before is the measure."""
+    tolerance = measure.guard_percent / 100
+    then, now = [each.totals for each in before], after.totals
+    yield _total("deadlocks", then, now, lambda one: one.deadlocks, lambda was, is_: is_ > was)
+    yield _total("failed transactions", then, now, _failing, lambda was, is_: is_ > was + FAILING)
+    yield _total("temporary bytes", then, now, _temporary,
+                 lambda was, is_: is_ > was * (1 + tolerance) and now.temp_bytes > TEMPORARY)  # fmt: skip
+
+
+def _total(
+    name: str, then: Sequence[Totals], now: Totals, value: Callable[[Totals], float],
+    worse: Callable[[float, float], bool],
+) -> Guard:  # fmt: skip
+    was, is_ = max(value(each) for each in then), value(now)
+    share = (is_ / was - 1) if was else 0.0
+    found = Change(name, was, is_, share, share, share)
+    return Guard(name, found, worse(was, is_), f"{name}: {was:.4g} before, {is_:.4g} with it")
+
+
+def _failing(one: Totals) -> float:
+    ended = one.commits + one.rollbacks
+    return one.rollbacks / ended if ended else 0.0
+
+
+def _temporary(one: Totals) -> float:
+    return one.temp_bytes / one.commits if one.commits else one.temp_bytes
+
+
+def _sum(blocks: Sequence[Block]) -> dict[int, Cost]:
+    found: dict[int, Cost] = {}
+    for each in blocks:
+        for queryid, cost in each.statements().items():
+            found[queryid] = found.get(queryid, Cost()) + cost
+    return found
+
+
+def _extra(then: dict[int, Cost], now: dict[int, Cost], queryid: int, metric: str) -> float:
+    """What a statement saves, at the calls it had before."""
+    return (then[queryid].per_call(metric) - now[queryid].per_call(metric)) * then[queryid].calls
+
+
+def _told(what: str, found: Change) -> str:
+    unit = {"ms": "ms", "blocks": "blocks", "wal": "bytes of WAL"}[found.metric]
+    return f"{what}: {found.before:.4g} {unit} a call before, {found.after:.4g} with it ({found.share:+.0%})"
