@@ -10,8 +10,9 @@ from pathlib import Path
 import typer
 
 from day2.operations.performance_tuning import report, tuning_csv
+from day2.operations.performance_tuning.effect import AFTER, BEFORE, WITH
 from day2.operations.performance_tuning.model import Advice, Change, Evidence, NotPossible, Outcome, Recommendation
-from day2.operations.performance_tuning.story import AGAIN, BEFORE, WITH, Effect, Kept, Seen, Story, Tried, Watched
+from day2.operations.performance_tuning.story import Effect, Kept, Seen, Story, Tried, Watched
 from lab.say import say
 
 NOW = datetime(2026, 11, 23, 2, 41, tzinfo=UTC)
@@ -112,7 +113,7 @@ def _run(
         grew = values[1] / before - 1
         effects.append(Effect(metric, before, values[1], grew, grew - interval, grew + interval))
     seen = tuple(
-        Seen(name, SECONDS, calls, *pair) for name, *pair in zip((BEFORE, WITH, AGAIN), ms, blocks, strict=True)
+        Seen(name, SECONDS, calls, *pair) for name, *pair in zip((BEFORE, WITH, AFTER), ms, blocks, strict=True)
     )
     watched = tuple(Watched(name, worse=False, says="") for name in ("workload ms", "workload wal", "deadlocks"))
     share = effects[0].share or 0

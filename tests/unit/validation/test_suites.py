@@ -136,6 +136,31 @@ GOOD: dict[str, dict[str, Any]] = {
         "postgres_extensions_failed": 0,
         "postgres_extensions_left": 0,
     },
+    "performance_tuning": {
+        "target": "billing",
+        "looked_at": True,
+        "not_possible": 0,
+        "changes_tried": 3,
+        "changes_allowed": 5,
+        "interrupted": 1,
+        "put_in_order": 1,
+        "invalid_indexes": 0,
+        "restarted": False,
+        "pending_restart": 0,
+    },
+    "performance_tuning_changes": {
+        "target": "billing/missing_index:bazaar.orders (customer_id)",
+        "outcome": "kept",
+        "allowed": True,
+        "done": True,
+        "measured": True,
+        "kept": True,
+        "gain_shown": True,
+        "guards_worse": 0,
+        "way_back": True,
+        "needs_restart": False,
+        "as_meant": True,
+    },
 }
 
 # What is changed in facts that pass, and the checks that must fail for it: these and no other.
@@ -243,6 +268,28 @@ LIES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"postgres_collations_changed": 2}, {"postgres_collations"}),
         ({"postgres_extensions_failed": 1}, {"postgres_extensions"}),
         ({"postgres_extensions_left": 1}, {"postgres_extensions_left"}),
+    ],
+    "performance_tuning": [
+        ({"looked_at": False}, {"looked_at"}),
+        ({"not_possible": 1}, {"all_seen"}),
+        ({"changes_tried": -1}, {"counted"}),
+        ({"changes_tried": 6}, {"blast_radius"}),
+        ({"interrupted": -1, "put_in_order": -1}, {"interrupted_counted"}),
+        ({"put_in_order": 0}, {"put_in_order"}),
+        ({"invalid_indexes": 1}, {"no_invalid_index"}),
+        ({"restarted": True}, {"not_restarted"}),
+        ({"pending_restart": 1}, {"no_pending_restart"}),
+    ],
+    "performance_tuning_changes": [
+        ({"outcome": "forgotten"}, {"outcome"}),
+        ({"allowed": False}, {"allowed"}),
+        ({"done": False}, {"done"}),
+        ({"measured": False}, {"measured"}),
+        ({"gain_shown": False}, {"gain"}),
+        ({"guards_worse": 1}, {"guards"}),
+        ({"way_back": False}, {"way_back"}),
+        ({"needs_restart": True}, {"no_restart"}),
+        ({"as_meant": False}, {"as_meant"}),
     ],
 }
 
@@ -360,11 +407,12 @@ def test_a_policy_that_asks_for_nothing_is_met_by_nothing():
     assert run([GOOD["database_backup"] | nothing | none], "database_backup").passed
 
 
-def test_growth_a_missed_rto_and_what_waits_for_another_patch_do_not_fail_a_run_and_all_else_does():
+def test_growth_a_missed_rto_what_waits_for_a_patch_and_what_may_not_be_seen_do_not_fail_a_run_and_all_else_does():
     mild = {(name, each.meta.id) for name in SUITES for each in load(name).expectations if each.severity != "critical"}
     assert mild == {
         ("database_backup", "size_growth"),
         ("database_backup", "rto"),
+        ("performance_tuning", "all_seen"),
         ("security_patching", "nothing_late"),
         ("security_patching", "nothing_newer"),
         ("security_patching", "postgres_databases_seen"),
@@ -372,6 +420,7 @@ def test_growth_a_missed_rto_and_what_waits_for_another_patch_do_not_fail_a_run_
     }
     for suite, lie, told in (
         ("database_backup", {"size_ratio": 2, "restore_seconds": 4000}, {"size_growth", "rto"}),
+        ("performance_tuning", {"not_possible": 2}, {"all_seen"}),
         ("security_patching", {"late_updates": 4, "packages_besides": 1}, {"nothing_late", "nothing_newer"}),
     ):
         result = run([GOOD[suite] | lie], suite)
@@ -383,3 +432,8 @@ def test_a_host_that_needed_no_reboot_and_one_for_which_nothing_was_meant_pass()
     nothing = {"reboot_expected": False, "rebooted": False, "packages_meant": 0, "packages_running": 0}
     unasked = {"target": "web-02", "reboot_expected": False}
     assert run([GOOD["security_patching"] | nothing, GOOD["security_patching"] | unasked], "security_patching").passed
+
+
+def test_a_change_that_was_reverted_and_showed_no_gain_passes():
+    row = GOOD["performance_tuning_changes"] | {"outcome": "reverted", "kept": False, "gain_shown": False}
+    assert run([row], "performance_tuning_changes").passed

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from day2.operations.performance_tuning.effect import AFTER, BEFORE, WITH
 from day2.operations.performance_tuning.model import Outcome
-from day2.operations.performance_tuning.story import AGAIN, BEFORE, WITH, Effect, Kept, Tried
+from day2.operations.performance_tuning.story import Effect, Kept, Tried
 from day2.reports import plots
 from day2.units import figure as written
 
@@ -25,7 +26,7 @@ COLOURS: dict[Outcome, str] = {
     "advised": plots.BLUE,
 }
 UNITS = {"ms": "ms a call", "blocks": "blocks a call", "wal": "bytes of WAL a call"}
-BLOCKS = {BEFORE: "before", WITH: "with it", AGAIN: "taken back"}
+BLOCKS = {BEFORE: "before", WITH: "with it", AFTER: "taken back"}
 # What is further out is drawn at the edge: an index may make a write cost ten times as much.
 FURTHEST = 1.0
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, TypeVar
 
+from day2.operations.performance_tuning.effect import WITH
 from day2.operations.performance_tuning.model import (
     Advice,
     Change,
@@ -17,8 +18,6 @@ from day2.operations.performance_tuning.model import (
 )
 
 HOUR = 3600
-# What the blocks of a measurement are called in the record.
-BEFORE, WITH, AGAIN = "before the change", "with the change", "after reverting it"
 
 
 @dataclass(frozen=True)
