@@ -153,7 +153,9 @@ def test_a_forecast_survives_the_record():
 def test_intervals_hold_what_they_promise_on_held_out_series(days):
     made = make(200, days=days, seed=77)
     found = forecasts({str(row): Daily(date(2026, 1, 1), values) for row, values in enumerate(made.history)})
-    low, median, high = (np.array([getattr(each, path) for each in found.values()]) for path in ("low", "median", "high"))
+    low, median, high = (
+        np.array([getattr(each, path) for each in found.values()]) for path in ("low", "median", "high")
+    )
     covered = ((low <= made.future) & (made.future <= high)).mean()
     naive = np.array([np.resize(each.baseline, 90) for each in found.values()])
     assert covered > 0.75

@@ -69,7 +69,8 @@ def test_nothing_large_enough_is_said():
 
 
 @pytest.mark.parametrize(
-    ("p95", "p99", "peak", "score"), [(50, 70, 80, 0), (50, 80, 81, 1), (80, 90, 100, 2), (80, 90, 101, 3), (101, 110, 120, 4)]
+    ("p95", "p99", "peak", "score"), [(50, 70, 80, 0), (50, 80, 81, 1), (80, 90, 100, 2),
+     (80, 90, 101, 3), (101, 110, 120, 4)]
 )  # fmt: skip
 def test_the_risk_is_how_much_of_the_time_there_is_no_room(p95, p99, peak, score):
     assert risk(Percentiles(p50=10, p95=p95, p99=p99, peak=peak), 100, 0.8) == score

@@ -1,4 +1,7 @@
-"""When a forecast reaches a limit: the middle of what is expected, and how early and late it may be. Pure."""
+"""When a forecast reaches a limit: the middle of what is expected, and how early and late it may be. Pure.
+
+The first day counts on which the highest value so far is at the limit: a disk is full once.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +51,8 @@ def exhaustion(forecast: Forecast, *, current: float | None, limit: float) -> Ex
         )
     if forecast.kind == "refused":
         return Exhaustion(kind="unknown", limit=limit, text=forecast.why, horizon=horizon)
-    early, late = reached(forecast, "high", limit), reached(forecast, "low", limit)
-    expected = reached(forecast, "median", limit) if forecast.kind == "trend" else None
+    early, late = reached(forecast, "peak_high", limit), reached(forecast, "peak_low", limit)
+    expected = reached(forecast, "peak", limit) if forecast.kind == "trend" else None
     if expected:
         until = f"by {late}" if late else f"or after {horizon}"
         text = f"expected on {expected}, as early as {early}, {until}"
@@ -72,12 +75,12 @@ def thresholds(
     found = []
     for share in shares:
         met = current is not None and current >= share * limit
-        when = None if met or forecast.kind != "trend" else reached(forecast, "median", share * limit)
+        when = None if met or forecast.kind != "trend" else reached(forecast, "peak", share * limit)
         found.append(Threshold(share, met, when))
     return found
 
 
-def reached(forecast: Forecast, path: Literal["low", "median", "high"], limit: float) -> date | None:
+def reached(forecast: Forecast, path: Literal["peak_low", "peak", "peak_high"], limit: float) -> date | None:
     """The first day on which a path of the forecast is at the limit."""
     values = getattr(forecast, path)
     first = next((day for day, value in enumerate(values) if value >= limit), None)

@@ -23,6 +23,7 @@ AHEAD_DAYS = 90
 # Series in one go: what they need at a time stays below 100 MB.
 CHUNK = 200
 LONG_WEEKS = 26
+PATHS = ("low", "median", "high", "peak_low", "peak", "peak_high")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +32,8 @@ class Forecast:
 
     `why` says why there is none. `slope` is a day, with its bounds; `error` is what the method missed by at
     earlier origins, a day on average, and `baseline_error` what seasonal-naive did; `baseline` is the week
-    that seasonal-naive repeats, kept for the next review to compare with.
+    that seasonal-naive repeats, kept for the next review to compare with. The `peak` paths are the same for
+    the highest value so far, which is what reaches a limit.
     """
 
     name: str
@@ -44,6 +46,9 @@ class Forecast:
     low: tuple[float, ...] = ()
     median: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
+    peak_low: tuple[float, ...] = ()
+    peak: tuple[float, ...] = ()
+    peak_high: tuple[float, ...] = ()
     slope: float = 0.0
     slope_low: float = 0.0
     slope_high: float = 0.0
@@ -71,7 +76,7 @@ class Forecast:
     def from_dict(cls, plain: Mapping[str, Any]) -> Forecast:
         """The inverse of `as_dict`, also after JSON."""
         moves = tuple(Step(date.fromisoformat(each["since"]), each["amount"]) for each in plain["steps"])
-        rows = {name: tuple(plain[name]) for name in ("low", "median", "high", "baseline")}
+        rows = {name: tuple(plain[name]) for name in (*PATHS, "baseline")}
         return cls(**{**plain, **rows, "start": date.fromisoformat(plain["start"]), "steps": moves})
 
 
@@ -127,7 +132,7 @@ class _Chosen:
     """For each series the method that was best, and what it says."""
 
     method: list[str]
-    paths: Mapping[str, Matrix]  # low, median, high: series × days ahead
+    paths: Mapping[str, Matrix]  # PATHS: series × days ahead
     numbers: Mapping[str, Matrix]  # slope and errors: series
     baseline: Matrix  # series × 7
 
@@ -150,21 +155,24 @@ class _Row:
 def _choose(grid: Grid, ahead: int, coverage: float) -> _Chosen:
     import numpy as np
 
-    names, missed = rolling.residuals(grid, ahead)
-    error = _mean_error(missed)
+    judged = rolling.judge(grid, ahead)
+    error = _mean_error(judged.missed)
     best, each = error.argmin(axis=0), np.arange(len(grid.days))
     final = rolling.lines(grid, grid.weeks)
     slope = np.stack([line.slope for line in final.values()])[best, each]
     median = np.stack([line.ahead(ahead) for line in final.values()])[best, each]
-    own = missed[best, each]
-    low, high = intervals.offsets(own, grid.history, coverage)
+    own = judged.missed[best, each]
     slope_low, slope_high = intervals.slope_offsets(own, coverage)
+    low, high = intervals.offsets(own, grid.history, coverage)
+    peaks = intervals.peak_offsets(own, judged.happened, grid.history, coverage)
+    highest = np.maximum.accumulate(median, axis=1)
+    said = (median + low, median, median + high, *(np.maximum.accumulate(highest + off, axis=1) for off in peaks))
     # What was never below zero will not be.
     least = np.where(np.nanmin(grid.days, axis=(1, 2)) >= 0, 0, -np.inf)[:, None]
-    paths = {name: np.maximum(median + off, least) for name, off in (("low", low), ("median", 0), ("high", high))}
+    paths = {name: np.maximum(path, least) for name, path in zip(PATHS, said, strict=True)}
     numbers = {"slope": slope, "slope_low": slope + slope_low, "slope_high": slope + slope_high}
-    numbers |= {"error": error[best, each], "baseline_error": error[names.index(BASELINE)]}
-    return _Chosen([names[number] for number in best], paths, numbers, final[BASELINE].week)
+    numbers |= {"error": error[best, each], "baseline_error": error[judged.names.index(BASELINE)]}
+    return _Chosen([judged.names[number] for number in best], paths, numbers, final[BASELINE].week)
 
 
 def _mean_error(missed: Matrix) -> Matrix:
@@ -186,6 +194,7 @@ def _forecast(name: str, frame: Daily, row: _Row, moves: Sequence[Step]) -> Fore
         why = "not enough: the gaps leave no earlier day to forecast from"
         return Forecast(name=name, kind="refused", start=frame.end, points=len(known), why=why)
     low, high = row.number("slope_low"), row.number("slope_high")
+    paths: dict[str, Any] = {path: row.path(path, days) for path in PATHS}
     grows_or_shrinks = low > 0 or high < 0
     return Forecast(
         name=name,
@@ -193,9 +202,7 @@ def _forecast(name: str, frame: Daily, row: _Row, moves: Sequence[Step]) -> Fore
         start=frame.end,
         points=len(known),
         method=row.chosen.method[row.row],
-        low=row.path("low", days),
-        median=row.path("median", days),
-        high=row.path("high", days),
+        **paths,
         slope=row.number("slope"),
         slope_low=low,
         slope_high=high,

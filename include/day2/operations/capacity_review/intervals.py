@@ -30,12 +30,38 @@ def offsets(residuals: Matrix, history: Matrix, coverage: float = COVERAGE) -> t
     """
     import numpy as np
 
+    low, high = _bounds(residuals, history, coverage)
+    # Even where a method was always wrong to one side, the interval holds what it says.
+    return np.minimum(low, 0), np.maximum(high, 0)
+
+
+def peak_offsets(
+    residuals: Matrix, happened: Matrix, history: Matrix, coverage: float = COVERAGE
+) -> tuple[Matrix, Matrix, Matrix]:
+    """What to add to the highest forecast so far for the highest value so far: low, middle, high.
+
+    A limit is reached by the highest value, not by the usual one: where there is noise, sooner than the
+    forecast itself gets there. How much higher it was at earlier origins is known, so nothing is assumed.
+    """
+    import numpy as np
+
+    said = np.fmax.accumulate(happened - residuals, axis=-1)
+    highest = np.fmax.accumulate(happened, axis=-1)
+    above = np.where(np.isfinite(residuals), highest - said, np.nan)
+    middle = _bound(above, 0.5)
+    last = np.take_along_axis(middle, _measured(above)[:, None] - 1, axis=1)
+    middle = np.where(np.isfinite(middle), middle, last)
+    low, high = _bounds(above - middle[:, None], history, coverage)
+    return middle + np.minimum(low, 0), middle, middle + np.maximum(high, 0)
+
+
+def _bounds(residuals: Matrix, history: Matrix, coverage: float) -> tuple[Matrix, Matrix]:
+    import numpy as np
+
     tail = (1 - coverage) / 2
     measured = _measured(residuals)
     wider = 1 + np.arange(1, residuals.shape[-1] + 1) / history[:, None]
     low, high = (wider * _beyond(_bound(residuals, share), measured) for share in (tail, 1 - tail))
-    # Even where a method was always wrong to one side, the interval holds what it says.
-    low, high = np.minimum(low, 0), np.maximum(high, 0)
     return np.minimum.accumulate(low, axis=1), np.maximum.accumulate(high, axis=1)
 
 

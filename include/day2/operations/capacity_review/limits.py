@@ -45,7 +45,9 @@ def series(pairs: Sequence[Pair], *, now: datetime, rules: Rules | None = None) 
     """The pairs of one limit, in any order."""
     ordered = sorted((each for each in pairs if each.at <= now), key=lambda each: each.at)
     changes = tuple(
-        Change(after.at, before.limit, after.limit) for before, after in pairwise(ordered) if before.limit != after.limit
+        Change(after.at, before.limit, after.limit)
+        for before, after in pairwise(ordered)
+        if before.limit != after.limit
     )
     used = daily(Samples.of((each.at, each.used) for each in ordered), now=now, rules=rules)
     return Limited(used, ordered[-1].limit if ordered else None, changes)

@@ -81,20 +81,26 @@ def origins(weeks: int, ahead: int) -> list[int]:
     return list(range(weeks - 1, max(weeks - back, LEAST_POINTS // WEEK) - 1, -every))
 
 
-def residuals(grid: Grid, ahead: int) -> tuple[list[str], Matrix]:
-    """The methods, and what happened less what each said: methods × series × origins × days ahead.
+@dataclass(frozen=True)
+class Judged:
+    """What happened after each origin (series × origins × days ahead), and how far from that each method was.
 
     NaN where nothing was seen, or where too little was known at the origin.
     """
+
+    names: list[str]
+    happened: Matrix
+    missed: Matrix  # methods × series × origins × days ahead: what happened less what was said
+
+
+def judge(grid: Grid, ahead: int) -> Judged:
+    """Let every method forecast from every origin."""
     import numpy as np
 
     known = np.isfinite(grid.days).sum(axis=2).cumsum(axis=1)
-    rows: list[Matrix] = []
-    names: list[str] = list(lines(grid, grid.weeks))
+    happened, missed = [], []
     for week in origins(grid.weeks, ahead):
         enough = (known[:, week - 1] >= LEAST_POINTS)[:, None]
-        happened = np.where(enough, grid.after(week, ahead), np.nan)
-        rows.append(np.stack([happened - line.ahead(ahead) for line in lines(grid, week).values()]))
-    if not rows:
-        return names, np.full((len(names), len(grid.days), 0, ahead), np.nan)
-    return names, np.stack(rows, axis=2)
+        happened.append(np.where(enough, grid.after(week, ahead), np.nan))
+        missed.append(np.stack([happened[-1] - line.ahead(ahead) for line in lines(grid, week).values()]))
+    return Judged(list(lines(grid, grid.weeks)), np.stack(happened, axis=1), np.stack(missed, axis=2))
