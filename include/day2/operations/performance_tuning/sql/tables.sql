@@ -1,0 +1,41 @@
+-- A row per table and partition with its counters and what bloat is estimated from. Privilege: none; the width of a
+-- row is null where the role may not read the table. A table that somebody changes is not waited for: its size is
+-- then the one of its last vacuum.
+-- https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-TABLES-VIEW
+with locked as materialized (
+    select relation from pg_locks
+    where mode = 'AccessExclusiveLock' and relation is not null
+      and database = (select oid from pg_database where datname = current_database())
+), widths as materialized (
+    select schemaname, tablename, count(*) as columns, sum((1 - null_frac) * avg_width) as width,
+           max(null_frac) > 0 as nullable
+    from pg_stats where not inherited group by schemaname, tablename
+)
+select
+    quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
+    case when c.oid in (select relation from locked) then c.relpages::bigint * current_setting('block_size')::int
+         else coalesce(pg_relation_size(c.oid), 0) end as bytes,
+    c.relpages as pages, c.reltuples::float8 as rows, c.relnatts as columns,
+    case when w.columns = (select count(*) from pg_attribute a
+                           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+         then w.width::float8 end as row_bytes,
+    coalesce(w.nullable, false) as nullable,
+    coalesce((select option_value::int from pg_options_to_table(c.reloptions) where option_name = 'fillfactor'), 100)
+        as fillfactor,
+    coalesce((select jsonb_object_agg(option_name, option_value) from pg_options_to_table(c.reloptions)), '{}')
+        as options,
+    coalesce(s.n_live_tup, 0) as live, coalesce(s.n_dead_tup, 0) as dead,
+    coalesce(s.n_mod_since_analyze, 0) as changed, coalesce(s.n_tup_ins, 0) as inserts,
+    coalesce(s.n_tup_upd, 0) as updates, coalesce(s.n_tup_del, 0) as deletes,
+    coalesce(s.seq_scan, 0) as seq_scans, coalesce(s.seq_tup_read, 0) as seq_rows,
+    extract(epoch from now() - greatest(s.last_vacuum, s.last_autovacuum))::float8 as vacuumed_ago,
+    extract(epoch from now() - greatest(s.last_analyze, s.last_autoanalyze))::float8 as analyzed_ago,
+    age(c.relfrozenxid) as xid_age, mxid_age(c.relminmxid) as mxid_age,
+    exists (select from pg_stat_progress_vacuum v where v.relid = c.oid) as vacuum_runs
+from pg_class c
+join pg_namespace n on n.oid = c.relnamespace
+left join pg_stat_all_tables s on s.relid = c.oid
+left join widths w on w.schemaname = n.nspname and w.tablename = c.relname
+where c.relkind in ('r', 'm') and c.relpersistence <> 't'
+  and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
+order by 1
