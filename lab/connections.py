@@ -40,6 +40,7 @@ def _databases(lab: Lab) -> dict[str, dict[str, Any]]:
         "pg_drill_orders_standby": (STANDBY, "orders", "day2_drill", drill),
         "pg_endpoint_orders": (ENDPOINT, "orders", "day2_drill", drill),
         "pg_billing": (BILLING, "billing", "day2_backup", billing),
+        "pg_tuning_billing": (BILLING, "billing", "day2_tuning", secrets.password("billing/day2_tuning")),
         "pg_sandbox": (BILLING, "sandbox", "day2_backup", billing),
         "pg_restore_orders": (ORDERS, "orders", "day2_restore", secrets.password("orders/day2_restore")),
         "pg_restore_billing": (BILLING, "billing", "day2_restore", secrets.password("billing/day2_restore")),

@@ -18,6 +18,7 @@ from lab.pair import settings as pair_settings
 from lab.places import Places
 from lab.ports import Ports
 from lab.postgres import SUPERUSER, Server, adopt
+from lab.preload import preload
 from lab.processes import Processes
 from lab.roles import Role, ensure_database, ensure_role
 from lab.say import say, timed
@@ -100,6 +101,7 @@ class Fleet:
             server = _up(self[BILLING])
             with server.connect() as connection:
                 self._operators(connection, BILLING)
+                ensure_role(connection, roles.tuning_role(self.secrets.password("billing/day2_tuning")))
             self._seed(server, "billing", scale)
             self._seed(server, "sandbox", scale)
 
@@ -132,9 +134,11 @@ def fleet(places: Places, ports: Ports, *, secrets: Secrets, binaries: Binaries)
         adopt(processes, name, home / "data")
     chosen = {name: ports.known(name, running=bool(processes.pid(name))) for name in NAMES}
     cleanup = binaries["pg_archivecleanup"]
+    counted = preload(binaries)
     own = {
-        ORDERS: pair_settings(places, ORDERS, other_port=chosen[STANDBY], cleanup=cleanup),
-        STANDBY: pair_settings(places, STANDBY, other_port=chosen[ORDERS], cleanup=cleanup),
+        ORDERS: counted | pair_settings(places, ORDERS, other_port=chosen[STANDBY], cleanup=cleanup),
+        STANDBY: counted | pair_settings(places, STANDBY, other_port=chosen[ORDERS], cleanup=cleanup),
+        BILLING: counted,
     }
     servers = {}
     for name, home in homes.items():
@@ -142,7 +146,7 @@ def fleet(places: Places, ports: Ports, *, secrets: Secrets, binaries: Binaries)
         password = secrets.password(f"{ORDERS if name == STANDBY else name}/postgres")
         settings = own.get(name, {})
         servers[name] = Server(name, home, chosen[name], password, processes, binaries, places.run_as, settings)
-        if name in own:
+        if name in (ORDERS, STANDBY):
             write_passfile(places, name, secrets)
     return Fleet(servers, secrets)
 

@@ -17,17 +17,18 @@ from lab.processes import Processes
 from lab.s3 import sweep_sockets
 from lab.say import say
 from lab.ssh import EDGE
+from lab.tunable import HOLDER, LOAD
 
 WRITER = "writer"
 # Clients before servers. Running tasks report their end to the API server, and work on the hosts.
 CLIENTS = (
-    (WRITER, *(name for name in COMPONENTS if name != API_SERVER)),
+    (WRITER, LOAD, HOLDER, *(name for name in COMPONENTS if name != API_SERVER)),
     (API_SERVER,),
 )
 HOSTS = (ENDPOINT, f"ssh-{ORDERS}", f"ssh-{STANDBY}", f"ssh-{EDGE}")
 STATE = (
     *("run", "logs", "airflow", "s3", "ssh", "servers", "lock"),
-    *("patching-report.html", "patching-report-broken.html"),
+    *("patching-report.html", "patching-report-broken.html", "tuning-report.html"),
     *("ports.json", "secrets.json", "connections.json", "writer.json", "acknowledged.jsonl", "acknowledged.old.jsonl"),
 )
 

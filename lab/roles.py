@@ -16,6 +16,20 @@ REWIND = (
     "pg_read_binary_file(text, bigint, bigint, boolean)",
 )
 
+# What tuning may set where it is allowed to, as production's policy says.
+TUNED_SETTINGS = (
+    "work_mem",
+    "maintenance_work_mem",
+    "effective_cache_size",
+    "random_page_cost",
+    "effective_io_concurrency",
+    "max_parallel_workers_per_gather",
+    "default_statistics_target",
+    "max_wal_size",
+    "checkpoint_timeout",
+    "checkpoint_completion_target",
+)
+
 
 @dataclass(frozen=True)
 class Role:
@@ -90,6 +104,11 @@ def grant_reading(connection: psycopg.Connection[Any]) -> None:
     connection.execute("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE orders TO day2_drill")
     connection.execute("GRANT USAGE ON SCHEMA shop TO day2_drill")
     connection.execute("GRANT SELECT ON shop.orders, shop.order_items TO day2_drill")
+
+
+def tuning_role(password: str) -> Role:
+    """Looks at all statistics. What it may change, a database gives it where it is to be tuned."""
+    return Role("day2_tuning", password, member_of=("pg_monitor",))
 
 
 def restore_role(password: str) -> Role:
