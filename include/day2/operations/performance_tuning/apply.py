@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from day2.errors import Day2Error, StepFailed
 from day2.inventory.tuning import TuningPolicy
-from day2.operations.performance_tuning import target
+from day2.operations.performance_tuning import leftovers, target
 from day2.operations.performance_tuning.looking import look, same, valid
 from day2.operations.performance_tuning.model import Change
 from day2.operations.performance_tuning.session import insufficient, session, steadily
@@ -60,7 +60,8 @@ def revert(server: Server, change: Change, policy: TuningPolicy, *, before: dict
     about = target.of(change)
     try:
         now = steadily(lambda: state(server, change))
-        if same(now, before):
+        # An index that could not be used before is nothing to put back.
+        if same(now, before) or (about.subject == "index" and before and not valid(before)):
             return now
         for statement in _way_back(change, about, now=now, before=before):
             _execute(server, statement, change, policy, before=before)
@@ -121,6 +122,8 @@ def _once(connection: psycopg.Connection[Any], statement: str, about: Target, be
             connection.execute(_drop(about))
         connection.execute("select pg_catalog.set_config('default_tablespace', %s, false)",
                            (before.get("tablespace", ""),))  # fmt: skip
+    elif about.subject == "index rebuild":
+        leftovers.drop(connection, [(about.schema, about.name)])
     connection.execute(statement.encode())
     if about.subject == "setting":
         connection.execute("select pg_catalog.pg_reload_conf()")
@@ -182,6 +185,7 @@ def _failed(server: Server, change: Change, policy: TuningPolicy, what: tuple[di
     """What a failed change ends in: what was before is back, or (NotUndone, from `revert`) is not."""
     before, error = what
     revert(server, change, policy, before=before)
+    _sweep(server, change, policy, error)
     return StepFailed(
         error.happened,
         target=error.target or target.of(change).label,
@@ -189,6 +193,17 @@ def _failed(server: Server, change: Change, policy: TuningPolicy, what: tuple[di
         next_step=error.next_step,
         runbook=error.runbook or "A change could not be made",
     )
+
+
+def _sweep(server: Server, change: Change, policy: TuningPolicy, error: Day2Error) -> None:
+    """A rebuild that failed leaves the new index beside the old one."""
+    about = target.of(change)
+    if about.subject != "index rebuild":
+        return
+    try:
+        leftovers.sweep(server, policy, rebuilt=[(about.schema, about.name)])
+    except Day2Error as second:
+        raise _not_undone(server, change, f"{error.happened}; then: {second.happened}", {}) from second
 
 
 def _not_undone(server: Server, change: Change, happened: str, before: dict[str, Any]) -> NotUndone:

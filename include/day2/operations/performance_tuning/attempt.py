@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from day2.errors import StepFailed
+from day2.errors import PlanRefused, StepFailed
 from day2.inventory.tuning import TuningPolicy
 from day2.operations.performance_tuning import effect, goals, target
 from day2.operations.performance_tuning.apply import NotUndone, apply, revert, state
-from day2.operations.performance_tuning.effect import Effect, Trial
+from day2.operations.performance_tuning.effect import Effect, Trial, Verdict
 from day2.operations.performance_tuning.measure import measure
 from day2.operations.performance_tuning.model import Change, Outcome, Recommendation
 from day2.operations.performance_tuning.ready import Deferred, Host, require_ready
@@ -24,6 +24,7 @@ log = logging.getLogger("day2")
 
 # Told before each step that changes something, so that a rerun knows where this one ended. Must be durable.
 Note = Callable[[str, Mapping[str, Any]], None]
+OUTCOMES: Mapping[Verdict, Outcome] = {"keep": "kept", "revert": "reverted", "unmeasured": "unmeasured"}
 # Building an index twice more than this is not worth a second look without it.
 TOGGLE_BYTES = 256_000_000
 
@@ -64,11 +65,13 @@ def attempt(
     Raises NotUndone when something is left behind, Unavailable when the server does not come back.
     """
     this = Attempt(server, recommendation, policy, host, note)
-    if why := not_to_be_tried(recommendation, policy):
-        return tried(recommendation, "advised", why)
     try:
+        if why := not_to_be_tried(recommendation, policy):
+            return tried(recommendation, "advised", why)
         require_ready(server, this.change, policy, host=host)
         return _try(this)
+    except PlanRefused as refused:
+        return tried(recommendation, "advised", refused.happened)
     except Deferred as later:
         return tried(recommendation, "deferred", later.happened)
     except NotUndone:
@@ -103,9 +106,11 @@ def _try(this: Attempt) -> dict[str, Any]:
     made = _make(this, before)
     trial, found = _watched(this, baseline, before)
     found = goals.reached(this.recommendation, before, made, found)
-    outcome = _end(this, before, found, in_place=trial.back is None)
     more = {**measured(trial, found), "state_before": before, "state_with": made}
-    return tried(this.recommendation, outcome, found.says, more=more)
+    outcome: Outcome = OUTCOMES[found.verdict]
+    done = tried(this.recommendation, outcome, found.says, more=more)
+    _end(this, before, done, in_place=trial.back is None)
+    return done
 
 
 def _not_measurable(this: Attempt, baseline: Block) -> str:
@@ -117,7 +122,13 @@ def _not_measurable(this: Attempt, baseline: Block) -> str:
 
 
 def _make(this: Attempt, before: dict[str, Any]) -> dict[str, Any]:
-    made = apply(this.server, this.change, this.policy, before=before)
+    try:
+        made = apply(this.server, this.change, this.policy, before=before)
+    except NotUndone:
+        raise
+    except StepFailed:
+        this.note("reverted", {})
+        raise
     this.note("applied", {"state": made})
     return made
 
@@ -136,19 +147,18 @@ def _watched(this: Attempt, baseline: Block, before: dict[str, Any]) -> tuple[Tr
     return trial, judge(trial, this.policy.measure)
 
 
-def _end(this: Attempt, before: dict[str, Any], found: Effect, *, in_place: bool) -> Outcome:
-    """What was measured decides what stays."""
-    if found.verdict == "keep":
-        this.note("keep", {"before": before})
+def _end(this: Attempt, before: dict[str, Any], done: dict[str, Any], *, in_place: bool) -> None:
+    """What was measured decides what stays. The decision is noted first: a rerun completes it."""
+    if done["outcome"] == "kept":
+        this.note("keep", {"before": before, "result": done})
         if not in_place:
             apply(this.server, this.change, this.policy, before=before)
         this.note("kept", {})
-        return "kept"
+        return
     if in_place:
         this.note("revert", {"before": before})
         revert(this.server, this.change, this.policy, before=before)
     this.note("reverted", {})
-    return "reverted" if found.verdict == "revert" else "unmeasured"
 
 
 def _settle(this: Attempt) -> None:

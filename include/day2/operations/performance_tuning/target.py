@@ -12,6 +12,7 @@ from day2.operations.performance_tuning.model import Change
 Subject = Literal["index", "setting", "database setting", "table options", "table", "index rebuild"]
 
 NAME = r'(?:"(?:[^"]|"")+"|[A-Za-z_\u0080-\uffff][\w$]*)'
+QUOTED = r"""'(?:[^']|'')*'|"(?:[^"]|"")*\""""
 QUALIFIED = rf"(?:(?P<schema>{NAME})\.)?(?P<name>{NAME})"
 FORMS: tuple[tuple[Subject, str], ...] = (
     (
@@ -21,10 +22,13 @@ FORMS: tuple[tuple[Subject, str], ...] = (
     ),
     ("index", rf"DROP\s+INDEX\s+CONCURRENTLY\s+(?:IF\s+EXISTS\s+)?{QUALIFIED}"),
     ("index rebuild", rf"REINDEX\s+(?:\(.*?\)\s+)?INDEX\s+CONCURRENTLY\s+{QUALIFIED}"),
-    ("setting", r"ALTER\s+SYSTEM\s+(?:SET|RESET)\s+(?P<name>[a-z_][\w.]*)(?:\s*(?:=|\sTO\s)\s*(?P<value>.+))?"),
+    (
+        "setting",
+        r"ALTER\s+SYSTEM\s+(?:SET|RESET)\s+(?P<name>(?!all\b)[a-z_][\w.]*)(?:\s*(?:=|\sTO\s)\s*(?P<value>.+))?",
+    ),
     (
         "database setting",
-        rf"ALTER\s+DATABASE\s+(?P<schema>{NAME})\s+(?:SET|RESET)\s+(?P<name>[a-z_][\w.]*)(?:\s*(?:=|\sTO\s)\s*(?P<value>.+))?",
+        rf"ALTER\s+DATABASE\s+(?P<schema>{NAME})\s+(?:SET|RESET)\s+(?P<name>(?!all\b)[a-z_][\w.]*)(?:\s*(?:=|\sTO\s)\s*(?P<value>.+))?",
     ),
     ("table options", rf"ALTER\s+TABLE\s+(?:ONLY\s+)?{QUALIFIED}\s+(?:SET|RESET)\s*\([^;]*\)"),
     ("table", rf"(?:ANALYZE|VACUUM)\s*(?:\([^)]*\)\s*)?(?:(?:FREEZE|ANALYZE|VERBOSE)\s+)*{QUALIFIED}"),
@@ -51,7 +55,8 @@ class Target:
 def target(statement: str) -> Target:
     """What a statement is about. Raises PlanRefused for anything that tuning does not do."""
     text = statement.strip().rstrip(";").strip()
-    for subject, form in FORMS:
+    one = ";" not in re.sub(QUOTED, "", text)
+    for subject, form in FORMS if one else ():
         if found := re.fullmatch(form, text, re.IGNORECASE | re.DOTALL):
             names = found.groupdict()
             value = (names.get("value") or "").strip("'")
@@ -69,7 +74,8 @@ def of(change: Change) -> Target:
     if not reversible(change):
         return found
     back = target(change.reverse)
-    if found.subject != back.subject or found.name != back.name or (back.schema and found.schema != back.schema):
+    schemas = {found.schema, back.schema} - {""}
+    if (found.subject, found.name) != (back.subject, back.name) or len(schemas) > 1:
         raise PlanRefused(
             f"{change.reverse!r} does not undo {change.statement!r}: it is about {back.label}, not {found.label}",
             left="nothing was changed",
