@@ -1,0 +1,100 @@
+"""The review as one page that needs nothing else: plots, dates, and how good the last forecast was. Pure.
+
+The same values give the same bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from day2.operations.capacity_review import figures
+from day2.operations.capacity_review.review import Earlier, Review, Row
+from day2.reports import page
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+# As many plots as people look at; the rest is in the tables and in the CSV file.
+PLOTTED, DATED, MAPPED, LISTED = 12, 24, 40, 60
+KINDS = {"full": "bad", "act": "bad", "plan": "warn", "unknown": "none", "enough": "good"}
+FATES = {"done": "good", "open": "none", "rejected": "none", "overdue": "bad"}
+DIRECTIONS = {"up": "larger", "down": "smaller", "keep": "as it is", "unknown": "not known"}
+
+
+def render(review: Review) -> bytes:
+    """The page."""
+    pressing = review.standing("full", "act", "plan")
+    values = {
+        "review": review,
+        "verdict": verdict(review),
+        "headline": headline(review),
+        "counts": review.counts,
+        "soonest": min((row for row in pressing if row.soonest), key=lambda row: row.soonest, default=None),
+        "earlier": [(each, _fate(each, review)) for each in review.earlier],
+        "pressing": pressing,
+        "plots": [(row, _fan(row, number, review)) for number, row in enumerate(pressing[:PLOTTED])],
+        "unknown": review.standing("unknown"),
+        "figures": _figures(review, pressing),
+        "listed": LISTED,
+        "plotted": PLOTTED,
+        "kinds": KINDS,
+        "fates": FATES,
+        "directions": DIRECTIONS,
+        "words": figures.WORDS,
+        "shades": legend(),
+        "saving": -sum(each.proposal.cost_change for each in review.sized),
+    }
+    return page.render(TEMPLATE, values)
+
+
+def verdict(review: Review) -> dict[str, str]:
+    """The one word at the top: the worst that any resource needs."""
+    counts = review.counts
+    if counts["full"] or counts["act"]:
+        return {"kind": "bad", "word": "ACT", "says": _resources(counts["full"] + counts["act"], "cannot wait")}
+    if counts["plan"]:
+        return {"kind": "warn", "word": "PLAN", "says": _resources(counts["plan"], "need more in time")}
+    if counts["unknown"] or not review.rows:
+        return {"kind": "warn", "word": "NOT KNOWN", "says": _resources(counts["unknown"], "without an answer")}
+    return {"kind": "good", "word": "ENOUGH", "says": f"all {_resources(counts['enough'], 'have room')}"}
+
+
+def headline(review: Review) -> str:
+    """The review in a sentence."""
+    counts = review.counts
+    enough = f"{counts['enough']} of {len(review.rows)} resources have room"
+    if not counts["full"]:
+        return enough
+    return f"{enough}, {counts['full']} {'is' if counts['full'] == 1 else 'are'} full"
+
+
+def legend() -> list[tuple[str, str]]:
+    """The shades of the heat map, and what they stand for."""
+    lows = [0.0, *(top for top, _ in figures.SHADES)]
+    named = [
+        (shade, f"{100 * low:.0f} to {100 * top:.0f} %")
+        for low, (top, shade) in zip(lows, figures.SHADES, strict=False)
+    ]
+    return [*named, (figures.FULL_SHADE, "full")]
+
+
+def _figures(review: Review, pressing: list[Row]) -> dict[str, Any]:
+    dated = sorted((row for row in pressing if row.judgement and row.judgement.full.early), key=lambda row: row.soonest)
+    targets = list(dict.fromkeys(row.subject.target for row in review.rows))[:MAPPED]
+    mapped = [row for row in review.rows if row.subject.target in targets]
+    return {
+        "calendar": figures.calendar(dated[:DATED], start=review.at.date()) if dated else None,
+        "heat": figures.heat(mapped) if mapped else None,
+        "ratios": figures.ratios(review) if review.comparisons else None,
+    }
+
+
+def _fan(row: Row, number: int, review: Review) -> Any:
+    return figures.fan(row, name=f"fan-{number}", keep_free=review.policies[row.subject.tier].share)
+
+
+def _fate(each: Earlier, review: Review) -> str:
+    return "overdue" if each.is_overdue(review.at.date()) else each.fate
+
+
+def _resources(count: int, what: str) -> str:
+    return f"{count} resource{'' if count == 1 else 's'} {what}"

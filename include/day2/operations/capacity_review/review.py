@@ -1,0 +1,141 @@
+"""One review: what was looked at, how each resource stands, and what the last review left behind. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Literal
+
+from day2.operations.capacity_review.backtest import Comparison, Published, publish
+from day2.operations.capacity_review.forecast import AHEAD_DAYS, Forecast, forecasts
+from day2.operations.capacity_review.headroom import POLICIES, STANDINGS, Headroom, Judgement, Standing, judge
+from day2.operations.capacity_review.rightsizing import Proposal
+from day2.operations.capacity_review.series import Daily
+from day2.units import size
+
+Unit = Literal["bytes", "count", "percent"]
+Fate = Literal["done", "open", "rejected"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Subject:
+    """One resource of one target, what was used of it each day, and its limit; none where there is none."""
+
+    target: str
+    resource: str
+    unit: Unit
+    tier: str
+    frame: Daily
+    limit: float | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.target} {self.resource}"
+
+    def said(self, amount: float | None) -> str:
+        """An amount of it as people read it."""
+        if amount is None:
+            return "—"
+        if self.unit == "bytes":
+            return size(amount)
+        return f"{amount:.0f} %" if self.unit == "percent" else f"{amount:,.0f}"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Row:
+    """A subject, its forecast, and how it stands against its limit."""
+
+    subject: Subject
+    forecast: Forecast
+    judgement: Judgement | None
+
+    @property
+    def standing(self) -> Standing:
+        """`unknown` where there is no limit to stand against."""
+        return self.judgement.standing if self.judgement else "unknown"
+
+    @property
+    def why(self) -> str:
+        return self.judgement.why if self.judgement else "no limit is known"
+
+    @property
+    def share(self) -> float | None:
+        """What is used of the limit now."""
+        current, limit = self.subject.frame.current, self.subject.limit
+        return None if current is None or not limit else current / limit
+
+    @property
+    def soonest(self) -> date:
+        """The early date, or the last there is: what to sort by."""
+        found = self.judgement.full.early if self.judgement else None
+        return found or date.max
+
+
+@dataclass(frozen=True, kw_only=True)
+class Earlier:
+    """A proposal of an earlier review, and what became of it."""
+
+    target: str
+    what: str
+    made_on: date
+    owner: str
+    due: date
+    fate: Fate
+    note: str = ""
+
+    def is_overdue(self, today: date) -> bool:
+        return self.fate == "open" and self.due < today
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sized:
+    """What rightsizing proposes for one target."""
+
+    target: str
+    proposal: Proposal
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Review:
+    """Everything a page needs. `comparisons` are the last review's forecasts against what happened."""
+
+    environment: str
+    owner: str
+    at: datetime
+    rows: Sequence[Row]
+    comparisons: Sequence[Comparison] = ()
+    last_made_on: date | None = None
+    earlier: Sequence[Earlier] = ()
+    sized: Sequence[Sized] = ()
+    policies: Mapping[str, Headroom] = field(default_factory=lambda: POLICIES)
+
+    @property
+    def published(self) -> Published:
+        return publish(self.comparisons, made_on=self.last_made_on)
+
+    @property
+    def counts(self) -> Counter[Standing]:
+        return Counter(row.standing for row in self.rows)
+
+    def standing(self, *names: Standing) -> list[Row]:
+        """The rows that stand so, in their order."""
+        return [row for row in self.rows if row.standing in names]
+
+
+def rows(
+    subjects: Sequence[Subject], *, policies: Mapping[str, Headroom] = POLICIES, ahead: int = AHEAD_DAYS
+) -> list[Row]:
+    """Forecast and judge every subject, worst first."""
+    made = forecasts({each.name: each.frame for each in subjects}, ahead=ahead)
+    found = [_row(each, made[each.name], policies) for each in subjects]
+    return sorted(found, key=lambda row: (STANDINGS.index(row.standing), row.soonest, -(row.share or 0)))
+
+
+def _row(subject: Subject, forecast: Forecast, policies: Mapping[str, Headroom]) -> Row:
+    judgement = None
+    if subject.limit is not None:
+        policy = policies[subject.tier]
+        judgement = judge(forecast, current=subject.frame.current, limit=subject.limit, policy=policy)
+    return Row(subject=subject, forecast=forecast, judgement=judgement)
