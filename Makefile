@@ -1,7 +1,7 @@
 # The commands of this project. `make demo` on a bare machine: Python 3.11 and make are enough.
 
 PYTHON ?= python3
-# make demo OPERATION=dr_drill, or OPERATION=security_patching
+# make demo OPERATION=dr_drill, security_patching or performance_tuning
 OPERATION ?= database_backup
 BIN := .venv/bin
 export PYTHONPATH := include:.
@@ -20,7 +20,7 @@ LOCK := UV_CUSTOM_COMPILE_COMMAND="make lock" uv pip compile --quiet --python-ve
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: .venv/run.stamp ## boot the lab, back up its databases for real, show the result; OPERATION=dr_drill: fail over and back; OPERATION=security_patching: patch hosts
+demo: .venv/run.stamp ## boot the lab, back up its databases for real, show the result; OPERATION=dr_drill: fail over and back; OPERATION=security_patching: patch hosts; OPERATION=performance_tuning: tune a database
 	@$(BIN)/python -m lab demo --dag $(OPERATION).production
 
 up: .venv/run.stamp ## boot the lab and Airflow, run nothing

@@ -42,10 +42,11 @@ def down() -> None:
 @app.command()
 def demo(dag: str = typer.Option("database_backup.production", help="the DAG to run")) -> None:
     """Boot, run one real operation, follow it, and show what the ledger has on it."""
-    from lab import demo, demo_patching
+    from lab import demo, demo_patching, demo_tuning
 
     lab = boot.up()
-    show = demo_patching.run if dag.startswith("security_patching.") else demo.run
+    shows = {"security_patching": demo_patching.run, "performance_tuning": demo_tuning.run}
+    show = shows.get(dag.partition(".")[0], demo.run)
     passed = show(lab, dag)
     say_slowest()
     say_where(lab.airflow)

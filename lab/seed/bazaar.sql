@@ -24,19 +24,17 @@ CREATE INDEX orders_created_again ON orders (created_at);
 -- Unused: nobody asks for a note.
 CREATE INDEX orders_note ON orders (note);
 
+
 -- Bloat: nine rows of ten were deleted, and the files kept their size.
 CREATE TABLE events (id bigint PRIMARY KEY, kind int NOT NULL, payload text NOT NULL) WITH (autovacuum_enabled = off);
 INSERT INTO events SELECT i, i % 9, repeat(md5(i::text), 6) FROM generate_series(1, 120000) AS i;
 DELETE FROM events WHERE id % 10 <> 0;
 
--- Stale statistics: they are of the day it had a thousand rows.
+-- Stale statistics: there are none, and autovacuum, which would take them, is switched off.
 CREATE TABLE prices (id int PRIMARY KEY, product int NOT NULL, price numeric(8,2) NOT NULL) WITH (autovacuum_enabled = off);
-INSERT INTO prices SELECT i, i % 50, i FROM generate_series(1, 1000) AS i;
-ANALYZE prices;
-INSERT INTO prices SELECT i, i % 5000, i % 90 FROM generate_series(1001, 150000) AS i;
+INSERT INTO prices SELECT i, i % 5000, i % 90 FROM generate_series(1, 150000) AS i;
 
--- A harmful candidate: everything is written to it, its pages are never deleted, and an index on the
--- foreign key would only make writing slower.
+-- A harmful candidate: an index on page_id would help one statement, and nearly double what writing costs.
 CREATE TABLE pages (id int PRIMARY KEY, path text NOT NULL);
 INSERT INTO pages SELECT i, '/' || i FROM generate_series(1, 200) AS i;
 CREATE TABLE clicks (id bigint GENERATED ALWAYS AS IDENTITY, page_id int NOT NULL REFERENCES pages, at timestamptz NOT NULL DEFAULT now());

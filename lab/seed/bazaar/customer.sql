@@ -1,3 +1,3 @@
--- The page of a customer: their last orders.
+-- The page of a customer: what they spent.
 \set customer random(1, 5000)
-SELECT id, total, created_at FROM bazaar.orders WHERE customer_id = :customer ORDER BY created_at DESC LIMIT 10;
+SELECT count(*), sum(total), max(created_at) FROM bazaar.orders WHERE customer_id = :customer;
