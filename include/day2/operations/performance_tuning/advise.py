@@ -105,7 +105,7 @@ def _everywhere(
 
 def _on_primary(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
     yield from rules_indexes.surplus(facts, limits)
-    yield from rules_indexes.invalid(facts, limits)
+    yield from rules_indexes.invalid(facts)
     yield from rules_indexes.foreign_keys(facts, limits)
     yield from rules_statements.missing_indexes(facts, limits)
     yield from rules_upkeep.upkeep(facts, limits)

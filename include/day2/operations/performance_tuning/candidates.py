@@ -9,6 +9,8 @@ from typing import Any
 
 # Constants of these types lose their type where pg_stat_statements puts a parameter: `interval $1` does not parse.
 TYPED = re.compile(r"\b(interval|date|timestamptz|timestamp|time|bit|numeric)\s+(\$\d+)", re.IGNORECASE)
+# sqlglot takes `$1,$` for the beginning of a dollar-quoted string.
+PARAMETER = re.compile(r"(\$\d+)")
 MOST_COLUMNS = 3
 
 
@@ -33,7 +35,7 @@ def parse(text: str) -> Any | None:
     from sqlglot import errors, exp
 
     try:
-        found = sqlglot.parse(readable(text), dialect="postgres")
+        found = sqlglot.parse(PARAMETER.sub(r"\1 ", readable(text)), dialect="postgres")
     except (errors.SqlglotError, RecursionError):
         return None
     work = (exp.Select, exp.SetOperation, exp.Insert, exp.Update, exp.Delete)

@@ -186,8 +186,9 @@ class StandbyUse:
 class Trial:
     """What the planner would do with one statement if something were different: nothing was changed.
 
-    `kind` is `index`, `setting` or `plan` (only looked at: HypoPG is not there). `object` is an index's table or a
-    setting's name. `scanned` is what the plan of now reads from end to end; costs are the planner's.
+    `kind` is `index`, `setting` or `plan` (only looked at: HypoPG is not there). `object` is an index's table, and
+    `columns` its columns; or a setting's name, and the one table that it has read whole. `rows_removed` are read and
+    thrown away now, `uses` are the indexes of the other plan, costs are the planner's.
     """
 
     kind: str
@@ -199,7 +200,7 @@ class Trial:
     cost_after: float = 0.0
     rows_removed: float = 0.0
     index_bytes: int = 0
-    uses: str = ""
+    uses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def _with_other_costs(bench: Bench, statement: Statement, place: Place) -> Itera
             bench.connection.execute("select set_config(%s, %s, true)", (name, value))
             other = plan(bench.connection, statement.text)
         if other.scan_of(*place) is None and other.indexes:
-            uses = ", ".join(sorted(other.indexes))
+            uses = tuple(sorted(other.indexes))
             table = bench.tables[place].name
             yield Trial("setting", statement.query_id, name, (table,), value, cost_after=other.cost, uses=uses)
             return
@@ -197,7 +197,7 @@ def _with_indexes(
                 cost_after=then.cost,
                 rows_removed=removed,
                 index_bytes=size,
-                uses=name,
+                uses=(name,),
             )
 
 

@@ -28,6 +28,8 @@ from day2.units import duration, size
 USE = "select idx_scan from pg_stat_user_indexes where indexrelid = {name}::regclass"
 BYTES = "select pg_relation_size({name}::regclass)"
 VALID = "select indisvalid from pg_index where indexrelid = {name}::regclass"
+# Of a plain index, generously.
+BYTES_A_ROW = 40
 LEFTOVERS = ("_ccnew", "_ccold")
 
 
@@ -110,6 +112,7 @@ def _is_unused(facts: Facts, index: Index, limits: Thresholds, dropped: Collecti
         # ANALYZE keeps statistics about an index's expressions: plans may stand on them without using it.
         and not index.expressions
         and not _serves_foreign_key(facts, index, dropped)
+        and not _is_kept_from_use(facts, index)
     )
 
 
@@ -161,17 +164,14 @@ def _drop(
     )
 
 
-def invalid(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
+def invalid(facts: Facts) -> Iterator[Recommendation]:
     """Indexes that an interrupted CREATE or REINDEX left: written at every change, read by nobody."""
     for each in facts.indexes:
         if each.valid or each.building or each.partitioned or each.attached:
             continue
         name = bare(parts(each.name)[1])
-        leftover = name.startswith(OURS) or any(name.rstrip("0123456789").endswith(end) for end in LEFTOVERS)
-        table = next((one for one in facts.tables if one.name == each.table), None)
-        space = int((table.rows if table else 0) * 40)
-        verb, reverse = ("DROP", create_concurrently(each.definition)) if leftover else ("REINDEX", NOTHING_TO_REVERSE)
-        why = "an interrupted REINDEX or run of ours left it" if leftover else "somebody wanted it: it is built anew"
+        leftover = name.startswith(OURS) or name.rstrip("0123456789").endswith(LEFTOVERS)
+        change, why = _mended(facts, each, leftover)
         yield Recommendation(
             kind="invalid_index",
             object=each.label,
@@ -181,16 +181,28 @@ def invalid(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
                 evidence("size", each.bytes, "bytes", BYTES.format(name=literal(each.name))),
                 evidence("being built", "no", "", "select relid from pg_stat_progress_create_index"),
             ),
-            gain="writes keep no index in vain" if leftover else "the index that somebody built is there",
-            risk="safe" if leftover else "moderate",
+            gain="writes keep no index in vain" if leftover else "the index that somebody wanted is there",
+            risk="safe" if leftover else "moderate" if change else "high",
             source="postgres_dba i4, PgHero invalid_indexes",
-            change=Change(
-                statement=f"{verb} INDEX CONCURRENTLY {each.name}",
-                reverse=reverse,
-                locks=CONCURRENTLY.format(table=each.table),
-                takes_space=0 if leftover else max(space, each.bytes),
-            ),
+            change=change,
+            to_do=""
+            if change
+            else "find the rows that are there twice, decide which go, then REINDEX INDEX CONCURRENTLY "
+            f"{each.name}; or drop it. Until then it may refuse new rows that it takes for duplicates",
         )
+
+
+def _mended(facts: Facts, index: Index, leftover: bool) -> tuple[Change | None, str]:
+    """Drop what is a leftover, build anew what somebody wanted; a unique one most likely failed by its rows."""
+    locks = CONCURRENTLY.format(table=index.table)
+    if leftover:
+        drop = Change(f"DROP INDEX CONCURRENTLY {index.name}", create_concurrently(index.definition), locks)
+        return drop, "an interrupted REINDEX, or a run of ours, left it"
+    if index.unique:
+        return None, "it is unique, and most likely rows that are there twice kept it from being built"
+    rows = next((each.rows for each in facts.tables if each.name == index.table), 0)
+    statement, space = f"REINDEX INDEX CONCURRENTLY {index.name}", max(int(rows * BYTES_A_ROW), index.bytes)
+    return Change(statement, NOTHING_TO_REVERSE, locks, takes_space=space), "somebody wanted it: it is built anew"
 
 
 def _supports(index: Index, columns: Collection[str]) -> bool:
@@ -205,6 +217,13 @@ def _serves_foreign_key(facts: Facts, index: Index, dropped: Collection[str]) ->
     others = [each for each in facts.indexes if each.table == index.table and each.name not in {index.name, *dropped}]
     keys = [each for each in facts.foreign_keys if each.table == index.table and _supports(index, each.columns)]
     return any(not any(_supports(other, key.columns) for other in others) for key in keys)
+
+
+def _is_kept_from_use(facts: Facts, index: Index) -> bool:
+    """Whether only a setting keeps top statements from it: then the setting is wrong, not the index."""
+    name = bare(parts(index.name)[1])
+    trials = [each for each in facts.trials if each.kind == "setting" and index.table in each.columns]
+    return any(name in each.uses for each in trials)
 
 
 def foreign_keys(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
@@ -242,6 +261,6 @@ def _foreign_key(key: ForeignKey, table_bytes: int, rows: int) -> Recommendation
             statement=f"CREATE INDEX CONCURRENTLY {parts(name)[1]} ON {key.table} ({columns})",
             reverse=f"DROP INDEX CONCURRENTLY {name}",
             locks=CONCURRENTLY.format(table=key.table),
-            takes_space=rows * 40,
+            takes_space=rows * BYTES_A_ROW,
         ),
     )

@@ -132,16 +132,17 @@ def _planner(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
         if not setting or not harmed or of_all < limits.share:
             continue
         top, trial = max(harmed, key=lambda each: each[0].total_ms)
+        uses = ", ".join(trial.uses)
         yield advised(
             facts,
             setting,
             trial.value,
             harm=Harm(
-                says=f"with {name} = {setting.value} the planner reads all of {trial.columns[0]}, where {trial.uses} "
+                says=f"with {name} = {setting.value} the planner reads all of {trial.columns[0]}, where {uses} "
                 "would do",
                 found=(
                     *measured(top, facts),
-                    evidence("plan with it", f"uses {trial.uses}", "", f"set {name}; EXPLAIN"),
+                    evidence("plan with it", f"uses {uses}", "", f"set {name}; EXPLAIN"),
                 ),
                 gain=f"up to {share(of_all)} of all statements' time: {len(harmed)} of the top statements would use "
                 "an index",
