@@ -33,6 +33,7 @@ vacuum analyze;
 """
 BY_CUSTOMER = "\\set customer random(0, 5999)\nselect count(*), max(note) from orders where customer = :customer;\n"
 BY_ID = f"\\set id random(1, {ROWS})\nselect note from orders where id = :id;\n"
+BY_TOUCHED = "\\set n random(900, 999)\nselect count(*), min(id) from orders where touched = :n;\n"
 TOUCH = f"\\set id random(1, {ROWS})\nupdate orders set touched = touched + 1, note = note || '' where id = :id;\n"
 
 
@@ -62,12 +63,22 @@ class Shop:
         )
         return tuple(each for (each,) in found)
 
+    def index(self, name: str) -> tuple[bool] | None:
+        """Whether an index can be used; none if it is not there."""
+        found = self.run("select indisvalid from pg_index join pg_class on oid = indexrelid where relname = %s", name)
+        return found[0] if found else None  # type: ignore[return-value]
+
+    def setting(self, name: str) -> tuple[str, str]:
+        """Its value, and the name of the file it comes from."""
+        [(value, file)] = self.run("select setting, sourcefile from pg_settings where name = %s", name)
+        return value, (file or "").rpartition("/")[2]
+
     @contextmanager
-    def load(self, *scripts: str, rate: int = 100, clients: int = 1, jitter: bool = False) -> Iterator[None]:
+    def load(self, *scripts: str, rate: int = 100, clients: int = 1, survives: bool = True) -> Iterator[None]:
         """Call the scripts steadily while the block lasts."""
         with self.pgbench(*scripts, more=("-T", "300", "-R", str(rate), "-c", str(clients))) as running:
             yield
-            assert running.poll() is None, running.communicate()
+            assert not survives or running.poll() is None, running.communicate()
 
     @contextmanager
     def pgbench(self, *scripts: str, more: tuple[str, ...]) -> Iterator[subprocess.Popen[str]]:
@@ -110,7 +121,7 @@ POLICY = TuningPolicy(
     lock_timeout=timedelta(seconds=1),
     attempts=2,
     measure=Measure(
-        block=timedelta(seconds=2), settle=timedelta(seconds=0.2), minimum_calls=20, load_percent=80,
+        block=timedelta(seconds=1.5), settle=timedelta(seconds=0.2), minimum_calls=20, load_percent=80,
     ),
 )  # fmt: skip
 HOST = Host(cpus=2, disk=lambda: Disk(10**12, 10**11))
@@ -136,17 +147,35 @@ def counting(make_postgres: Callable[..., lab_postgres.Server]) -> lab_postgres.
 
 
 @pytest.fixture
-def shop(counting: lab_postgres.Server, request: pytest.FixtureRequest) -> Iterator[Shop]:
-    counting.start()
+def shop(counting: lab_postgres.Server) -> Iterator[Shop]:
+    """As new, or nearly: made again only when the test before it changed the data."""
+    if not counting.running:
+        counting.start()
     made = Shop(counting, "the \"shop\" 'x'")
-    with counting.connect() as connection:
-        name = sql.Identifier(made.dbname)
-        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
-    for statement in SHOP.format(rows=ROWS).split(";"):
-        if statement.strip():
-            made.run(statement)
+    if not as_new(made):
+        with counting.connect() as connection:
+            name = sql.Identifier(made.dbname)
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        for statement in SHOP.format(rows=ROWS).split(";"):
+            if statement.strip():
+                made.run(statement)
     yield made
     with counting.connect() as connection:
         connection.execute("ALTER SYSTEM RESET ALL")
         connection.execute("select pg_reload_conf()")
+    for (each,) in made.run(
+        "select indexrelid::regclass::text from pg_index where not indisprimary and "
+        "indrelid in (select oid from pg_class where relnamespace = 'public'::regnamespace)"
+    ):
+        made.run(f"drop index {each}")
+
+
+def as_new(shop: Shop) -> bool:
+    """Whether its table has all rows and nothing but them, and statements are counted."""
+    with shop.runs.connect() as connection:
+        found = connection.execute("select 1 from pg_database where datname = %s", (shop.dbname,)).fetchall()
+    if not found or not shop.run("select 1 from pg_extension where extname = 'pg_stat_statements'"):
+        return False
+    shop.run("select pg_stat_statements_reset()")
+    return shop.run("select count(*), max(touched), pg_relation_size('orders') / 8192 from orders") == [(ROWS, 0, 682)]

@@ -23,6 +23,8 @@ log = logging.getLogger("day2")
 
 # A reload reaches an idle session at its next statement; this long is a server that does not do it.
 SHOWS_SECONDS = 10.0
+# Undoing is tried so many times more often than doing: what is left behind costs every write.
+UNDO_PATIENCE = 5
 
 
 class NotUndone(StepFailed):
@@ -63,8 +65,9 @@ def revert(server: Server, change: Change, policy: TuningPolicy, *, before: dict
         # An index that could not be used before is nothing to put back.
         if same(now, before) or (about.subject == "index" and before and not valid(before)):
             return now
+        patient = policy.model_copy(update={"attempts": policy.attempts * UNDO_PATIENCE})
         for statement in _way_back(change, about, now=now, before=before):
-            _execute(server, statement, change, policy, before=before)
+            _execute(server, statement, change, patient, before=before)
         now = _shown(server, about, lambda seen: same(seen, before), policy)
     except Day2Error as error:
         raise _not_undone(server, change, error.happened, before) from error

@@ -13,11 +13,12 @@ from day2.inventory.tuning import TuningPolicy
 from day2.operations.performance_tuning import effect, goals, target
 from day2.operations.performance_tuning.apply import NotUndone, apply, revert, state
 from day2.operations.performance_tuning.effect import Effect, Trial, Verdict
-from day2.operations.performance_tuning.measure import measure
+from day2.operations.performance_tuning.measure import NotMeasurable, measure, texts
 from day2.operations.performance_tuning.model import Change, Outcome, Recommendation
 from day2.operations.performance_tuning.ready import Deferred, Host, require_ready
 from day2.operations.performance_tuning.samples import Block
-from day2.operations.performance_tuning.tried import measured, tried
+from day2.operations.performance_tuning.session import steadily
+from day2.operations.performance_tuning.tried import measured, named, tried
 from day2.postgres.server import Server
 
 log = logging.getLogger("day2")
@@ -98,7 +99,10 @@ def not_to_be_tried(recommendation: Recommendation, policy: TuningPolicy) -> str
 
 
 def _try(this: Attempt) -> dict[str, Any]:
-    baseline = this.watch(effect.BEFORE)
+    try:
+        baseline = this.watch(effect.BEFORE)
+    except NotMeasurable as error:
+        return tried(this.recommendation, "unmeasured", error.happened, more={"error": error.as_dict()})
     if why := _not_measurable(this, baseline):
         return tried(this.recommendation, "unmeasured", f"{why}; nothing was changed")
     before = state(this.server, this.change)
@@ -108,7 +112,10 @@ def _try(this: Attempt) -> dict[str, Any]:
     found = goals.reached(this.recommendation, before, made, found)
     more = {**measured(trial, found), "state_before": before, "state_with": made}
     outcome: Outcome = OUTCOMES[found.verdict]
-    done = tried(this.recommendation, outcome, found.says, more=more)
+    asked = [*trial.judged_by, *(each.queryid for each in found.guards if each.queryid)]
+    done = named(
+        tried(this.recommendation, outcome, found.says, more=more), steadily(lambda: texts(this.server, asked))
+    )
     _end(this, before, done, in_place=trial.back is None)
     return done
 

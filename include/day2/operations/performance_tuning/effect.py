@@ -75,12 +75,12 @@ def decide(trial: Trial, measure: Measure) -> Effect:
         return Effect("unmeasured", why)
     watched = tuple(guards(trial.without, trial.after, trial.judged_by if trial.own else (), measure))
     own = tuple(_own(trial, measure))
+    if slower := _slower(trial, own, measure):
+        return Effect("revert", slower, own, watched)
     if worse := [each.says for each in watched if each.worse]:
         return Effect("revert", f"it made something else worse: {'; '.join(worse)}", own, watched)
     if why := too_few(trial, measure):
         return Effect("unmeasured", why, own, watched)
-    if slower := _slower(trial, own, measure):
-        return Effect("revert", slower, own, watched)
     if why := _uneven(trial, measure):
         return Effect("unmeasured", why, own, watched)
     usable = [each for each in own if _agrees(trial, each)]

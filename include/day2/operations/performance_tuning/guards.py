@@ -34,6 +34,7 @@ class Guard:
     change: Change
     worse: bool
     says: str
+    queryid: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For the record."""
@@ -82,7 +83,7 @@ def _statements(before: Sequence[Block], after: Block, own: Sequence[int], measu
             found = change(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
             pays = metric == "blocks" and extra <= PRICE * saved
             worse = grew_beyond(before, after, found, at, tolerance) and not pays
-            yield Guard(f"statement {queryid}", found, worse, _told(f"statement {queryid}", found))
+            yield Guard(f"statement {queryid}", found, worse, _told(f"statement {queryid}", found), queryid)
 
 
 def _workload(before: Sequence[Block], after: Block, measure: Measure) -> Iterator[Guard]:

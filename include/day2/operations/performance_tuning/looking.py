@@ -33,8 +33,8 @@ def look(connection: psycopg.Connection[Any], target: Target) -> dict[str, Any]:
         )
     seen = found[0] if found else {}
     if target.subject == "setting" and target.name in {each.lower() for each in SESSION}:
-        return _in_the_file(seen, target)
-    return {key: value for key, value in seen.items() if key not in ("file_value", "file_seen")}
+        return _in_the_file(connection, seen, target)
+    return seen
 
 
 def same(one: dict[str, Any], two: dict[str, Any]) -> bool:
@@ -51,13 +51,16 @@ def _steady(seen: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in seen.items() if key not in MOVING}
 
 
-def _in_the_file(seen: dict[str, Any], target: Target) -> dict[str, Any]:
+def _in_the_file(connection: psycopg.Connection[Any], seen: dict[str, Any], target: Target) -> dict[str, Any]:
     """For a setting that each of our sessions sets for itself: only the file shows the server's value."""
-    if not seen.get("file_seen"):
+    [allowed] = rows(connection, "tuning_may_read_files")
+    if not allowed["may"]:
         raise StepFailed(
             f"{target.name}: this role may not read the server's configuration files, so nobody could see the effect",
             left="nothing was changed",
             next_step="GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_all_file_settings() TO the role",
             runbook="A privilege is missing",
         )
-    return {"value": seen["file_value"], "context": seen["context"], "pending_restart": seen["pending_restart"]}
+    in_files = rows(connection, "tuning_file_setting", name=target.name)
+    last = in_files[-1] if in_files else {"value": None, "file": None}
+    return {**last, "context": seen["context"], "pending_restart": seen["pending_restart"]}

@@ -25,10 +25,14 @@ SHORTEST_SLICE = timedelta(milliseconds=250)
 LOADED = "add pg_stat_statements to shared_preload_libraries, restart, and CREATE EXTENSION pg_stat_statements here"
 
 
+class NotMeasurable(StepFailed):
+    """Nothing can be measured here at all. Nothing was changed."""
+
+
 def measure(server: Server, name: str, length: timedelta, *, own: Sequence[int] = ()) -> Block:
     """One block. A server that goes away meanwhile makes it worthless, which the block says.
 
-    Raises StepFailed where nothing can be measured at all, Unavailable if the server does not come back.
+    Raises NotMeasurable, Unavailable if the server does not come back.
     """
     count = max(2, min(SLICES, length // SHORTEST_SLICE))
     log.info("%s: watching the statements for %.0f s, %s", server.dbname, length.total_seconds(), name)
@@ -42,18 +46,25 @@ def measure(server: Server, name: str, length: timedelta, *, own: Sequence[int] 
     return samples.block(name, found, own=own)
 
 
+def texts(server: Server, queryids: Sequence[int]) -> dict[int, str]:
+    """What people know a statement by: the beginning of it."""
+    with session(server) as connection:
+        prepare(connection)
+        return {each["queryid"]: each["text"] for each in rows(connection, "tuning_texts", queryids=list(queryids))}
+
+
 def prepare(connection: psycopg.Connection[Any]) -> None:
-    """Find the counters. Raises StepFailed saying what is missing, and what would mend it."""
+    """Find the counters. Raises NotMeasurable saying what is missing, and what would mend it."""
     [where] = rows(connection, "tuning_statements_where") or [{}]
     if not where or where["tracked"] is None:
-        raise StepFailed(
+        raise NotMeasurable(
             "nothing can be measured: pg_stat_statements is not loaded or not installed in this database",
             left="nothing was changed",
             next_step=LOADED,
             runbook="The effect could not be measured",
         )
     if tuple(map(int, where["version"].split("."))) < (1, 9):
-        raise StepFailed(
+        raise NotMeasurable(
             f"pg_stat_statements {where['version']} is too old to tell statements apart; 1.9 is needed",
             left="nothing was changed",
             next_step="ALTER EXTENSION pg_stat_statements UPDATE",
@@ -64,20 +75,20 @@ def prepare(connection: psycopg.Connection[Any]) -> None:
 
 
 def snapshot(connection: psycopg.Connection[Any]) -> Snapshot:
-    """All counters now. Raises StepFailed if others' statements are hidden from us, or nothing is counted."""
+    """All counters now. Raises NotMeasurable if others' statements are hidden from us, or nothing is counted."""
     import psycopg
 
     try:
         [seen] = rows(connection, "tuning_snapshot")
     except psycopg.errors.ObjectNotInPrerequisiteState as error:
-        raise StepFailed(
+        raise NotMeasurable(
             f"nothing can be measured: {str(error).splitlines()[0]}",
             left="nothing was changed",
             next_step=LOADED,
             runbook="The effect could not be measured",
         ) from error
     if seen["hidden"]:
-        raise StepFailed(
+        raise NotMeasurable(
             f"{seen['hidden']} statements of others are hidden from this role",
             left="nothing was changed",
             next_step="GRANT pg_read_all_stats TO the role",

@@ -11,6 +11,8 @@ from day2.operations.performance_tuning.interval import Weighed, per_call
 from day2.operations.performance_tuning.model import Outcome, Recommendation
 from day2.operations.performance_tuning.samples import Block
 
+SHORT = 70
+
 
 def tried(
     recommendation: Recommendation, outcome: Outcome, decision: str, *, more: Mapping[str, Any] | None = None
@@ -39,6 +41,16 @@ def measured(trial: Trial, found: Effect) -> dict[str, Any]:
         "judged_by": [str(each) for each in trial.judged_by],
         "taken_back_to_compare": trial.back is not None,
     }
+
+
+def named(done: dict[str, Any], texts: Mapping[int, str]) -> dict[str, Any]:
+    """The same, with statements called by their text where it has their ids."""
+    for queryid, text in texts.items():
+        short = f"“{text if len(text) <= SHORT else text[:SHORT] + '…'}”"
+        done["decision"] = done["decision"].replace(f"statement {queryid}", short)
+        for each in done["guards"]:
+            each.update({key: each[key].replace(f"statement {queryid}", short) for key in ("name", "says")})
+    return {**done, "statements": {str(queryid): text for queryid, text in texts.items()}}
 
 
 def blocks(given: Sequence[Block], own: Sequence[int], at: Weighed) -> list[dict[str, Any]]:

@@ -8,4 +8,4 @@ select pg_is_in_recovery()                                                as sta
        (array_agg(format('pid %%s of %%s, application %%s', a.pid, a.usename, a.application_name)
                   order by a.xact_start) filter (where a.xact_start is not null))[1] as oldest
 from pg_stat_activity a
-where a.backend_type = 'client backend' and a.pid <> pg_backend_pid()
+where coalesce(a.backend_type, 'client backend') = 'client backend' and a.pid <> pg_backend_pid()
