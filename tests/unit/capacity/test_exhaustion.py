@@ -82,7 +82,7 @@ def test_more_headroom_changes_what_is_said():
 
 
 @pytest.mark.parametrize(
-    ("current", "standing"), [(10.0, "full"), (9.0, "act"), (8.99, "act"), (7.5, "act"), (7.4, "unknown")]
+    ("current", "standing"), [(10.0, "full"), (9.0, "act"), (8.99, "plan"), (7.5, "plan"), (7.4, "unknown")]
 )
 def test_a_threshold_is_heeded_without_a_forecast(current, standing):
     assert judge(TOO_SHORT, current=current, limit=10.0, policy=PRODUCTION).standing == standing

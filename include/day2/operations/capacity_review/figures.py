@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from day2.operations.capacity_review.headroom import Standing
 from day2.operations.capacity_review.review import Review, Row
+from day2.operations.capacity_review.rolling import WITHOUT_STEPS
 from day2.reports import plots
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ WORDS: dict[Standing, str] = {
 # How dark a cell is: by what is used of the limit.
 SHADES = ((0.5, "#e8f1ea"), (0.7, "#fff6dc"), (0.8, "#fbe0ad"), (0.9, "#f3b27f"), (1.0, "#dd7165"))
 FULL_SHADE = "#9c2a22"
+FLATTENS = 3.0
+METHODS = {
+    "seasonal_naive": "last week again",
+    "flat": "level of six weeks",
+    "theil_sen_45": "Theil–Sen 45 d",
+    "theil_sen_90": "Theil–Sen 90 d",
+    "theil_sen_180": "Theil–Sen 180 d",
+    "holt": "Holt",
+}
 
 
 def fan(row: Row, *, name: str, keep_free: float) -> Markup:
@@ -45,11 +55,13 @@ def fan(row: Row, *, name: str, keep_free: float) -> Markup:
         if days:
             axes.fill_between(days, forecast.low, forecast.high, color=plots.BLUE, alpha=0.2, linewidth=0)
             axes.plot(days, forecast.median, color=plots.BLUE, linewidth=1.5)
-        axes.axvline(_number(forecast.start), color=plots.GREY, linewidth=0.8, linestyle=(0, (2, 2)))
+        first, start = _number(frame.start), _number(forecast.start)
+        axes.set_xlim(min(first, start - 60) - 5, max(_number(forecast.horizon), start + 30) + 5)
+        axes.axvline(start, color=plots.GREY, linewidth=0.8, linestyle=(0, (2, 2)))
         _limits(axes, row, keep_free)
         _exhaustion(axes, row)
         _dates(axes)
-        axes.yaxis.set_major_formatter(lambda value, _: subject.said(value))
+        axes.yaxis.set_major_formatter(lambda value, _: _short(row, value))
         axes.yaxis.set_major_locator(_few_ticks())
         axes.tick_params(axis="y", labelcolor=plots.QUIET, length=0)
         axes.grid(axis="y", color=plots.RULE, linewidth=0.5)
@@ -116,19 +128,17 @@ def ratios(review: Review) -> Markup:
 
 def _limits(axes: Axes, row: Row, keep_free: float) -> None:
     limit = row.subject.limit
-    if limit is None:
-        return
     low, high = axes.get_ylim()
-    kept = (1 - keep_free) * limit
     # A limit far above everything else would flatten what there is to see.
-    if limit <= 3 * high:
-        axes.axhline(limit, color=plots.RED, linewidth=1.2)
-        _on_line(axes, limit, f"limit {row.subject.said(limit)}", plots.RED)
-    if kept <= 3 * high:
-        axes.axhline(kept, color=plots.AMBER, linewidth=0.9, linestyle=(0, (4, 2)))
-        _on_line(axes, kept, f"headroom {row.subject.said(kept)}", plots.AMBER)
-    top = max(high, limit * 1.1 if limit <= 3 * high else high)
-    axes.set_ylim(max(low, 0) if low >= 0 else low, top)
+    if limit is None or limit > FLATTENS * high:
+        return
+    kept = (1 - keep_free) * limit
+    axes.axhline(limit, color=plots.RED, linewidth=1.2)
+    _on_line(axes, limit, f"limit {_short(row, limit)}", plots.RED)
+    axes.axhline(kept, color=plots.AMBER, linewidth=0.9, linestyle=(0, (4, 2)))
+    _on_line(axes, kept, f"headroom {_short(row, kept)}", plots.AMBER)
+    room = 0.14 * (max(high, limit) - min(low, kept))
+    axes.set_ylim(min(low, kept - room), max(high + room / 2, limit + room))
 
 
 def _on_line(axes: Axes, value: float, text: str, colour: str) -> None:
@@ -170,7 +180,9 @@ def _dumbbell(axes: Axes, place: int, row: Row, end: date) -> None:
     if full.expected:
         axes.plot(_number(full.expected), place, marker="D", color=colour, markersize=6)
     if row.judgement.act_by:
-        axes.plot(_number(row.judgement.act_by), place, marker=">", color=plots.INK, markersize=4.5)
+        act_by = _number(row.judgement.act_by)
+        axes.plot([act_by, early], [place, place], color=plots.GREY, linewidth=0.8, linestyle=(0, (1, 2)))
+        axes.plot(act_by, place, marker=">", color=plots.INK, markersize=4.5)
 
 
 def _cell(axes: Axes, at: tuple[int, int], row: Row) -> None:
@@ -188,6 +200,12 @@ def _cell(axes: Axes, at: tuple[int, int], row: Row) -> None:
         axes.text(column, line, _percent(row.share), ha="center", va="center", color=colour)
 
 
+def method(name: str) -> str:
+    """The name of a method as people write it."""
+    plain = name.removesuffix(WITHOUT_STEPS)
+    return METHODS.get(plain, plain) + (", steps apart" if plain != name else "")
+
+
 def _axis(names: Sequence[str]) -> list[str]:
     """Each name once, in their order: the rows come worst first."""
     return list(dict.fromkeys(names))
@@ -195,6 +213,11 @@ def _axis(names: Sequence[str]) -> list[str]:
 
 def _percent(share: float | None) -> str:
     return "—" if share is None else f"{math.floor(100 * share)} %"
+
+
+def _short(row: Row, amount: float) -> str:
+    """An amount for an axis: `500 GB`, not `500.0 GB`."""
+    return row.subject.said(amount).replace(".0 ", " ")
 
 
 def _times(step: int) -> str:

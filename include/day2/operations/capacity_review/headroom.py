@@ -67,13 +67,13 @@ def _stand(
     if late_for_more:
         return "act", f"may be full on {full.early}, sooner than more can be had"
     if kept.kind == "met_now":
-        return "act", "the headroom is used"
+        return "plan", f"the headroom is used; full: {full.text}"
     if full.kind == "unknown":
         return "unknown", full.text
     if full.expected:
         return "plan", f"full: {full.text}"
     if kept.expected:
-        return "plan", f"headroom used: {kept.text}"
+        return "plan", f"the headroom will be used: {kept.text}"
     if full.early:
         return "plan", f"full: {full.text}"
     return "enough", f"full: {full.text}" if full.kind == "not_before" else full.text

@@ -5,18 +5,23 @@ The same values give the same bytes.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from day2.operations.capacity_review import figures
 from day2.operations.capacity_review.review import Earlier, Review, Row
 from day2.reports import page
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 # As many plots as people look at; the rest is in the tables and in the CSV file.
 PLOTTED, DATED, MAPPED, LISTED = 12, 24, 40, 60
 KINDS = {"full": "bad", "act": "bad", "plan": "warn", "unknown": "none", "enough": "good"}
 FATES = {"done": "good", "open": "none", "rejected": "none", "overdue": "bad"}
+DATE = re.compile(r"\d{4}-\d\d-\d\d")
 DIRECTIONS = {"up": "larger", "down": "smaller", "keep": "as it is", "unknown": "not known"}
 
 
@@ -40,6 +45,8 @@ def render(review: Review) -> bytes:
         "fates": FATES,
         "directions": DIRECTIONS,
         "words": figures.WORDS,
+        "method": figures.method,
+        "sentence": sentence,
         "shades": legend(),
         "saving": -sum(each.proposal.cost_change for each in review.sized),
     }
@@ -65,6 +72,18 @@ def headline(review: Review) -> str:
     if not counts["full"]:
         return enough
     return f"{enough}, {counts['full']} {'is' if counts['full'] == 1 else 'are'} full"
+
+
+def sentence(row: Row) -> Markup:
+    """Why a resource stands as it does, and what there is to do by when. Its dates do not break over lines."""
+    from markupsafe import Markup, escape
+
+    said = f"{row.why[:1].upper()}{row.why[1:]}."
+    act_by = row.judgement.act_by if row.judgement else None
+    if act_by and row.standing != "full":
+        late = act_by <= row.forecast.start
+        said += f" More should have been ordered by {act_by}." if late else f" Order more by {act_by}."
+    return Markup(DATE.sub(r'<span class="keep">\g<0></span>', str(escape(said))))  # noqa: S704 - escaped
 
 
 def legend() -> list[tuple[str, str]]:

@@ -24,7 +24,6 @@ class Grid:
 
     days: Matrix
     medians: Matrix
-    moved: Matrix
 
     @classmethod
     def of(cls, values: Matrix) -> Grid:
@@ -34,8 +33,7 @@ class Grid:
         missing = -values.shape[1] % WEEK
         padded = np.pad(values, ((0, 0), (missing, 0)), constant_values=np.nan)
         days = padded.reshape(len(values), -1, WEEK)
-        medians = robust.median(days)
-        return cls(days, medians, steps.moved(medians))
+        return cls(days, robust.median(days))
 
     @property
     def weeks(self) -> int:
@@ -63,7 +61,8 @@ def lines(grid: Grid, week: int) -> dict[str, Line]:
 
     A method named `+deltas` sees the series without its steps, from the level that they led to.
     """
-    days, medians, moved = grid.days[:, :week], grid.medians[:, :week], grid.moved[:, :week]
+    days, medians = grid.days[:, :week], grid.medians[:, :week]
+    moved = steps.moved(medians)
     found = {BASELINE: methods.seasonal_naive(days)}
     smooth, level = days[:, -methods.PROFILE_WEEKS :] - moved[:, -methods.PROFILE_WEEKS :, None], moved[:, -1]
     for name, slope in SLOPES.items():

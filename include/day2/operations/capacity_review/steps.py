@@ -33,10 +33,7 @@ class Step:
 
 
 def moved(medians: Matrix) -> Matrix:
-    """By how much steps have moved each series up to each week: series × weeks, from weekly medians.
-
-    A step is known the week it happens, so what is known at an earlier origin is a prefix of this.
-    """
+    """By how much steps have moved each series up to each week: series × weeks, from weekly medians."""
     import numpy as np
 
     return np.cumsum(_steps(medians), axis=1)
