@@ -190,6 +190,7 @@ def _earlier() -> Iterator[Kept]:
             "billing",
             f"missing_index:bazaar.table_{month} (id)",
             f"an index on table {month}",
+            "ms",
             share,
             saved,
         )

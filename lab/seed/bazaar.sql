@@ -16,8 +16,8 @@ CREATE TABLE orders (
 );
 INSERT INTO orders
 SELECT i, i * 7919::bigint % 5000 + 1, i % 40, i * 97 % 100000 / 100.0,
-  timestamptz '2026-01-01Z' + i * 7919::bigint % 200000 * interval '2 minutes', md5(i::text) || md5((i + 1)::text)
-FROM generate_series(1, 200000) AS i;
+  timestamptz '2026-01-01Z' + i * 7919::bigint % 120000 * interval '2 minutes', md5(i::text) || md5((i + 1)::text)
+FROM generate_series(1, 120000) AS i;
 CREATE INDEX orders_created ON orders (created_at);
 -- Duplicate: the same once more.
 CREATE INDEX orders_created_again ON orders (created_at);
@@ -38,7 +38,7 @@ INSERT INTO prices SELECT i, i % 5000, i % 90 FROM generate_series(1, 150000) AS
 CREATE TABLE pages (id int PRIMARY KEY, path text NOT NULL);
 INSERT INTO pages SELECT i, '/' || i FROM generate_series(1, 200) AS i;
 CREATE TABLE clicks (id bigint GENERATED ALWAYS AS IDENTITY, page_id int NOT NULL REFERENCES pages, at timestamptz NOT NULL DEFAULT now());
-INSERT INTO clicks (page_id) SELECT i % 200 + 1 FROM generate_series(1, 200000) AS i;
+INSERT INTO clicks (page_id) SELECT i % 200 + 1 FROM generate_series(1, 120000) AS i;
 
 -- A sequence at nine tenths of what its column can hold.
 CREATE TABLE tickets (id serial PRIMARY KEY, subject text NOT NULL);

@@ -13,6 +13,8 @@ from lab.roles import ensure_role
 from lab.secrets import Secrets
 from lab.tunable import DATABASE, Bazaar
 
+PASSWORD = "secret-of-a-test"
+
 
 @pytest.fixture(scope="module")
 def bazaar(make_postgres: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bazaar]:
@@ -24,7 +26,7 @@ def bazaar(make_postgres: Callable[..., Server], tmp_path_factory: pytest.TempPa
     with server.connect() as connection:
         connection.execute(f"CREATE DATABASE {DATABASE}".encode())
         connection.execute("CREATE ROLE billing_owner NOLOGIN")
-        ensure_role(connection, roles.tuning_role("secret-of-a-test"))
+        ensure_role(connection, roles.tuning_role(PASSWORD))
     made = Bazaar(server, secrets)
     server.settings = {**server.settings, **preload(server.binaries)}
     made.plant()

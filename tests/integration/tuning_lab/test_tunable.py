@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from lab.tunable import BAD_SETTINGS, DATABASE, HOLDER, LOAD, MIX, Bazaar
+from lab.tunable import BAD_SETTINGS, DATABASE, HOLDER, LOAD, VISIT, Bazaar
 
 CALLS = "SELECT count(*) FROM pg_stat_statements WHERE query LIKE '%bazaar.%' AND calls >= 20 AND queryid IS NOT NULL"
 
@@ -15,13 +15,13 @@ def test_the_load_calls_every_statement_and_keeps_a_transaction_open(bazaar: Baz
         deadline = time.monotonic() + 60
         while True:
             [seen] = connection.execute(CALLS).fetchone() or (0,)
-            if seen >= len(MIX) or time.monotonic() > deadline:
+            if seen >= len(VISIT) or time.monotonic() > deadline:
                 break
             time.sleep(0.5)
         held = connection.execute(
             "SELECT state FROM pg_stat_activity WHERE application_name = 'bazaar-report' AND xact_start IS NOT NULL"
         ).fetchall()
-    assert seen >= len(MIX)
+    assert seen >= len(VISIT)
     assert held == [("idle in transaction",)]
     assert bazaar.server.processes.pid(LOAD)
 

@@ -46,7 +46,9 @@ def other(kind: str = "setting", name: str = "work_mem", **changes: Any) -> Reco
 
 def kept(month: int, saved: float = 100.0) -> Kept:
     """What a run of that month of 2026 kept."""
-    return Kept(f"2026-{month:02}-05T02:00:00+00:00", f"run {month}", "shop", f"setting:a_{month}", "…", -0.2, saved)
+    return Kept(
+        f"2026-{month:02}-05T02:00:00+00:00", f"run {month}", "shop", f"setting:a_{month}", "…", "ms", -0.2, saved
+    )
 
 
 def story(*attempts: Tried, **changes: Any) -> Story:

@@ -12,6 +12,7 @@ import pytest
 
 from day2.operations.performance_tuning import figures, report, story, tuning_csv
 from day2.operations.performance_tuning.model import Advice, NotPossible
+from day2.operations.performance_tuning.story import Watched
 from tests.unit.tuning_report.runs import FASTER, INDEX, NOW, kept, other, tried
 from tests.unit.tuning_report.runs import story as run
 
@@ -89,6 +90,29 @@ def test_a_change_saves_the_servers_time_at_the_load_measured():
     assert tried().saved == pytest.approx(2160)
     assert tried("reverted").saved == 0
     assert tried(effects=()).saved == 0
+
+
+def test_time_that_cannot_be_told_from_noise_saves_nothing_and_blocks_are_told_instead():
+    noisy = replace(FASTER, high=0.02)
+    fewer = replace(FASTER, metric="blocks", share=-0.2, low=-0.21, high=-0.19)
+    made = run(tried(effects=(noisy, fewer)))
+    assert made.tried[0].saved == 0
+    [kept_one] = made.kept
+    assert (kept_one.metric, kept_one.share) == ("blocks", -0.2)
+    assert "20 % less blocks" in report.render(made).decode()
+    assert tried(effects=(noisy,)).gain is None
+
+
+def test_what_got_worse_is_told_once():
+    says = "deadlocks: 0 before, 2 with it"
+    guards = (Watched("deadlocks", worse=True, says=says), Watched("wal", worse=True, says="WAL: 40 % more"))
+    made = tried("reverted", guards=guards, decision=f"it made something worse: {says}")
+    assert report.worse(made) == ["WAL: 40 % more"]
+
+
+def test_a_kind_is_not_said_twice():
+    assert replace(kept(6), key="setting:setting work_mem").what == "setting work_mem"
+    assert replace(kept(6), key="missing_index:shop.a (b)").what == "missing index shop.a (b)"
 
 
 def test_the_year_adds_up_what_was_kept_and_forgets_what_is_older():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from day2.operations.performance_tuning.effect import AFTER, BEFORE, WITH
 from day2.operations.performance_tuning.model import Outcome
-from day2.operations.performance_tuning.story import Effect, Kept, Tried
+from day2.operations.performance_tuning.story import Effect, Kept, Tried, named
 from day2.reports import plots
 from day2.units import figure as written
 
@@ -70,38 +70,42 @@ def _blocks(axes: Axes, tried: Tried, effect: Effect) -> None:
 
 
 def effects(tried: Sequence[Tried], *, minimum: float) -> Markup | None:
-    """What each measured change did to the time of its statements' calls, with its interval, best first."""
-    measured = [(each, effect) for each in tried if (effect := each.effect("ms") or each.effect("blocks"))]
-    measured = [(each, effect) for each, effect in measured if effect.share is not None]
+    """What each measured change did to the cost of its statements' calls, with its interval, best first."""
+    measured = sorted((each for each in tried if _shares(each)), key=lambda each: min(_shares(each)))
     if not measured:
         return None
-    measured.sort(key=lambda pair: pair[1].share or 0)
-    with plots.drawing(10.6, 0.75 + 0.34 * len(measured)) as (figure, axes):
+    with plots.drawing(10.6, 0.75 + 0.42 * len(measured)) as (figure, axes):
         axes.axvspan(-FURTHEST * 1.08, -minimum, color=plots.GREEN, alpha=0.07, linewidth=0)
         axes.axvline(0, color=plots.QUIET, linewidth=0.9)
-        for line, (each, effect) in enumerate(measured):
-            _interval(axes, line, effect, colour=COLOURS[each.outcome])
-        names = [f"{_shortened(each.recommendation.object)}  {each.outcome}" for each, _ in measured]
-        axes.set_yticks(range(len(measured)), names)
-        axes.invert_yaxis()
-        axes.set_ylim(len(measured) - 0.4, -0.6)
-        axes.set_xlim(-FURTHEST * 1.08, FURTHEST * 1.22)
+        for line, each in enumerate(measured):
+            for metric, above in (("ms", -0.17), ("blocks", 0.17)):
+                if (effect := each.effect(metric)) and effect.share is not None:
+                    _interval(axes, line + above, effect, colour=COLOURS[each.outcome])
+        names = [named(each.recommendation.kind, each.recommendation.object) for each in measured]
+        labels = [f"{_shortened(name)}  {each.outcome}" for name, each in zip(names, measured, strict=True)]
+        axes.set_yticks(range(len(measured)), labels)
+        axes.set_ylim(len(measured) - 0.5, -0.5)
+        axes.set_xlim(-FURTHEST * 1.08, FURTHEST * 1.3)
         ticks = [-1, -0.5, 0, 0.5, 1]
         axes.set_xticks(ticks, ["100 % less", "50 % less", "as before", "50 % more", "twice as much"])
         axes.tick_params(length=0)
         axes.spines["bottom"].set_visible(False)
-        says = "; ".join(f"{each.recommendation.object}: {percent(effect.share)}" for each, effect in measured)
-        return plots.svg(figure, name="effects", says=f"cost of a call, by change: {says}")
+        said = "; ".join(f"{name}: {percent(min(_shares(each)))}" for name, each in zip(names, measured, strict=True))
+        return plots.svg(figure, name="effects", says=f"cost of a call, by change: {said}")
 
 
-def _interval(axes: Axes, line: int, effect: Effect, *, colour: str) -> None:
+def _shares(tried: Tried) -> list[float]:
+    return [each.share for each in tried.effects if each.share is not None]
+
+
+def _interval(axes: Axes, line: float, effect: Effect, *, colour: str) -> None:
     share = min(effect.share or 0.0, FURTHEST)
     low, high = (min(share if each is None else each, FURTHEST) for each in (effect.low, effect.high))
-    axes.plot([low, high], [line, line], color=colour, linewidth=3.2, alpha=0.45, solid_capstyle="butt")
-    axes.plot([share], [line], color=colour, marker="o", markersize=6, linestyle="none")
-    axes.annotate(
-        percent(effect.share), (max(high, share), line), xytext=(8, 0), textcoords="offset points", va="center"
-    )
+    axes.plot([low, high], [line, line], color=colour, linewidth=3, alpha=0.4, solid_capstyle="butt")
+    inside = plots.PAPER if effect.metric == "blocks" else colour
+    axes.plot([share], [line], color=colour, marker="o", markersize=5.5, markerfacecolor=inside, linestyle="none")
+    told = f"{percent(effect.share)}{' blocks' if effect.metric == 'blocks' else ''}"
+    axes.annotate(told, (max(high, share), line), xytext=(8, 0), textcoords="offset points", va="center", fontsize=7.8)
 
 
 def year(kept: Sequence[Kept]) -> Markup | None:

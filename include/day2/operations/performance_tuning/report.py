@@ -14,7 +14,7 @@ from pathlib import Path
 
 from day2.operations.performance_tuning import figures
 from day2.operations.performance_tuning.model import NotPossible, Outcome, Recommendation, Risk
-from day2.operations.performance_tuning.story import Kept, Story, Tried, total
+from day2.operations.performance_tuning.story import Kept, Story, Tried, named, total
 from day2.reports import page
 from day2.units import figure
 
@@ -73,6 +73,7 @@ def render(story: Story) -> bytes:
         "effects": figures.effects(tried, minimum=story.minimum_gain),
         "year": figures.year(kept),
         "kept": sorted(kept, key=lambda each: each.at, reverse=True)[:LISTED],
+        "kept_count": len(kept),
         "saved": total(story.kept),
         "saved_in_year": total(kept),
         "first": min((each.at for each in kept), default=None),
@@ -84,6 +85,9 @@ def render(story: Story) -> bytes:
         "risks": RISKS,
         "modes": MODES,
         "percent": figures.percent,
+        "worse": worse,
+        "sentence": sentence,
+        "named": named,
         "figure": figure,
         "several": len(story.advice) > 1,
         "listed": LISTED,
@@ -142,10 +146,14 @@ def not_possible(story: Story) -> list[tuple[NotPossible, list[str]]]:
     return list(where.items())
 
 
-def share(tried: Tried) -> str:
-    """How the cost of a call changed, in words; nothing if it was not measured."""
-    found = tried.effect("ms") or tried.effect("blocks")
-    return figures.percent(found.share) if found else ""
+def worse(tried: Tried) -> list[str]:
+    """What got worse with the change, if the decision does not say it already."""
+    return [each.says for each in tried.guards if each.worse and each.says not in tried.decision]
+
+
+def sentence(text: str) -> str:
+    """The same with a capital letter."""
+    return text[:1].upper() + text[1:]
 
 
 def _changes(count: int) -> str:

@@ -34,6 +34,11 @@ class Effect:
     low: float | None = None
     high: float | None = None
 
+    @property
+    def surely_less(self) -> bool:
+        """Whether all of its interval is below zero."""
+        return self.high is not None and self.high < 0
+
 
 @dataclass(frozen=True)
 class Watched:
@@ -77,11 +82,20 @@ class Tried:
         return next((each for each in self.effects if each.metric == metric), None)
 
     @property
+    def gain(self) -> Effect | None:
+        """The cost that surely fell: time, or where time cannot be told from noise, blocks. None if none did."""
+        surely = (each for each in (self.effect("ms"), self.effect("blocks")) if each and each.surely_less)
+        return next(surely, None)
+
+    @property
     def saved(self) -> float:
-        """Seconds of the server's time that it saves an hour, at the load under which it was measured."""
+        """Seconds of the server's time that it saves an hour, at the load under which it was measured.
+
+        Nothing, where the interval around the time of a call holds zero: then nobody can say.
+        """
         spent = self.effect("ms")
         with_it = next((each for each in self.seen if each.name == WITH), None)
-        if self.outcome != "kept" or spent is None or with_it is None or not with_it.seconds:
+        if self.outcome != "kept" or spent is None or not spent.surely_less or with_it is None or not with_it.seconds:
             return 0.0
         return (spent.before - spent.after) / 1000 * with_it.calls / with_it.seconds * HOUR
 
@@ -95,6 +109,7 @@ class Kept:
     database: str
     key: str
     says: str
+    metric: str
     share: float | None
     saved: float
 
@@ -102,7 +117,7 @@ class Kept:
     def what(self) -> str:
         """Its kind and object, as people read them."""
         kind, _, name = self.key.partition(":")
-        return f"{kind.replace('_', ' ')} {name}"
+        return f"{kind.replace('_', ' ')} {named(kind, name)}"
 
     def as_dict(self) -> dict[str, Any]:
         """For a ledger entry."""
@@ -142,9 +157,14 @@ class Story:
 
 
 def _kept(tried: Tried, run: str) -> Kept:
-    spent = tried.effect("ms") or tried.effect("blocks")
-    item = tried.recommendation
-    return Kept(tried.at, run, tried.database, item.key, item.says, spent.share if spent else None, tried.saved)
+    item, gain = tried.recommendation, tried.gain
+    metric, share = (gain.metric, gain.share) if gain else ("", None)
+    return Kept(tried.at, run, tried.database, item.key, item.says, metric, share, tried.saved)
+
+
+def named(kind: str, name: str) -> str:
+    """The object without its kind before it: `work_mem` of `setting work_mem`."""
+    return name.removeprefix(f"{kind.replace('_', ' ')} ")
 
 
 def advice(record: Mapping[str, Any]) -> Advice:
