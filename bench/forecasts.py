@@ -168,6 +168,7 @@ def _early(made: Made, found: list[Forecast]) -> Grid:
         ("the middle date was off by, median", f"{np.median(off):.0f} days"),
         ("the same, of series with a trend", f"{np.median(off[np.array(grows)]):.0f} days"),
         ("the middle date was over 14 days late", f"{100 * (expected - real > 14).mean():.0f} %"),
+        ("the same, of series with a trend", f"{100 * (expected - real > 14)[np.array(grows)].mean():.0f} %"),
     )
     return Grid("Exhaustion dates", ("limits reached on day 20 to 84", ""), rows)
 

@@ -51,6 +51,7 @@ def test_thirty_days_are_enough_and_twenty_nine_are_not():
 def test_it_never_looks_further_than_it_can_look_back():
     assert len(forecast(line(40)).median) == 40
     assert len(forecast([float("nan")] * 60 + line(40)).median) == 40
+    assert len(forecast([5.0] + [float("nan")] * 300 + line(40)).median) == 41
     assert len(forecast(line(400), ahead=90).median) == 90
 
 

@@ -63,6 +63,12 @@ def test_samples_from_the_future_are_not_believed():
     assert frame.dropped == {"from the future": 1}
 
 
+def test_a_clock_that_fell_back_to_1970_does_not_make_half_a_century_of_gaps():
+    frame = read((datetime(1970, 1, 2, tzinfo=UTC), 5.0), (at(22), 6.0))
+    assert frame.values.tolist() == [6.0]
+    assert frame.dropped == {"from long ago": 1}
+
+
 def test_no_samples_are_an_empty_frame():
     frame = read()
     assert (frame.points, frame.current, len(frame.values)) == (0, None, 0)

@@ -188,11 +188,11 @@ def _mean_error(missed: Matrix) -> Matrix:
 def _forecast(name: str, frame: Daily, row: _Row, moves: Sequence[Step]) -> Forecast:
     import numpy as np
 
-    known = np.flatnonzero(np.isfinite(frame.values))
-    days = int(known[-1] - known[0]) + 1
+    # No further ahead than days were seen: a lone old value is no history.
+    days = frame.points
     if not np.isfinite(row.number("error")):
         why = "not enough: the gaps leave no earlier day to forecast from"
-        return Forecast(name=name, kind="refused", start=frame.end, points=len(known), why=why)
+        return Forecast(name=name, kind="refused", start=frame.end, points=days, why=why)
     low, high = row.number("slope_low"), row.number("slope_high")
     paths: dict[str, Any] = {path: row.path(path, days) for path in PATHS}
     grows_or_shrinks = low > 0 or high < 0
@@ -200,7 +200,7 @@ def _forecast(name: str, frame: Daily, row: _Row, moves: Sequence[Step]) -> Fore
         name=name,
         kind="trend" if grows_or_shrinks else "no_trend",
         start=frame.end,
-        points=len(known),
+        points=days,
         method=row.chosen.method[row.row],
         **paths,
         slope=row.number("slope"),

@@ -56,4 +56,4 @@ def _days(row: Row) -> Iterator[Sequence[object]]:
     subject, forecast = row.subject, row.forecast
     for number, values in enumerate(zip(*(getattr(forecast, path) for path in PATHS), strict=True)):
         day = forecast.start + timedelta(days=number)
-        yield (subject.target, subject.resource, subject.unit, day, *values)
+        yield (subject.target, subject.resource, subject.unit, day, *(f"{value:.6g}" for value in values))

@@ -41,11 +41,10 @@ class Grid:
 
     @property
     def history(self) -> Matrix:
-        """For each series the days from its first value to the end."""
+        """For each series, how many days were seen."""
         import numpy as np
 
-        days = self.days.reshape(len(self.days), -1)
-        found: Matrix = days.shape[1] - np.isfinite(days).argmax(axis=1)
+        found: Matrix = np.isfinite(self.days).sum(axis=(1, 2))
         return found
 
     def after(self, week: int, ahead: int) -> Matrix:

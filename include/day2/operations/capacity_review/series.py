@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 DAY = 86400.0
 # A source whose clock is further ahead than this is not believed.
 SKEW = timedelta(minutes=5)
+# Nor one that fell back to 1970: years of gaps would be made of one wrong sample.
+LONGEST_HISTORY = timedelta(days=3 * 366)
 # A rate over a longer silence would say nothing of the day it is written to.
 LONGEST_STEP = 1.5 * DAY
 
@@ -125,13 +127,16 @@ def _believed(samples: Samples, now: datetime) -> tuple[Matrix, Matrix, dict[str
     import numpy as np
 
     number, past = np.isfinite(samples.values), samples.seconds <= (now + SKEW).timestamp()
-    seconds, values = samples.seconds[number & past], samples.values[number & past]
+    recent = samples.seconds >= (now - LONGEST_HISTORY).timestamp()
+    believed = number & past & recent
+    seconds, values = samples.seconds[believed], samples.values[believed]
     order = np.lexsort((values, seconds))
     seconds, values = seconds[order], values[order]
     newest = np.append(seconds[1:] != seconds[:-1], True)[: len(seconds)]
     dropped = {
         "not a number": int((~number).sum()),
         "from the future": int((number & ~past).sum()),
+        "from long ago": int((number & ~recent).sum()),
         "duplicates": int((~newest).sum()),
     }
     return seconds[newest], values[newest], dropped
