@@ -124,6 +124,12 @@ def _not_possible(facts: Facts, limits: Thresholds, machine: Machine | None) -> 
     if machine is None:
         yield NotPossible(("setting",), "memory, CPUs and disk of the server's machine are not known",
                           "name the machine's host in the inventory, or give its memory, CPUs and disk")  # fmt: skip
+    if locked := [each.name for each in facts.tables if each.locked]:
+        why = f"{len(locked)} tables were locked by somebody: {', '.join(locked[:3])}"
+        yield NotPossible(KINDS["indexes"], why, "run it again; who holds the lock, pg_locks says")
+    if facts.trials_unread:
+        why = f"{facts.trials_unread} of the top statements could not be planned: cut, locked, or of unknown types"
+        yield NotPossible(("missing_index",), why, "read their plans by hand: EXPLAIN with real values")
     windows = [facts.window, *(each.window for each in facts.standbys)]
     if min(windows) < limits.unused_seconds:
         why = f"uses are counted for {min(windows) / DAY:.1f} days, and {limits.unused_seconds / DAY:.0f} are asked for"

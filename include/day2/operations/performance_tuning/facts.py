@@ -70,6 +70,7 @@ class Table:
     xid_age: int
     mxid_age: int
     vacuum_runs: bool
+    locked: bool = False
 
 
 @dataclass(frozen=True)

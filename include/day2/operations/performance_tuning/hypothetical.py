@@ -60,8 +60,8 @@ def weigh(server: Server, facts: Facts, limits: Thresholds, *, machine: Machine 
                     found += _tried(bench, each, trees[each.query_id], limits)
             except errors.InsufficientPrivilege as error:
                 bench.denied.append(_not_allowed(facts, error))
-            except errors.QueryCanceled:
-                unread += 1  # its planning alone takes too long
+            except (errors.QueryCanceled, errors.LockNotAvailable):
+                unread += 1  # its planning alone takes too long, or a table is locked
             except OperationalError:
                 raise  # `connect` tells it
             except Error:

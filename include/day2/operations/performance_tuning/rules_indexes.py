@@ -232,7 +232,7 @@ def foreign_keys(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
     done = set()
     for key in facts.foreign_keys:
         table = tables.get(key.table)
-        if not table or table.bytes < limits.foreign_key_table_bytes or not key.deletes:
+        if not table or table.locked or table.bytes < limits.foreign_key_table_bytes or not key.deletes:
             continue
         if any(_supports(each, key.columns) for each in facts.indexes if each.table == key.table):
             continue

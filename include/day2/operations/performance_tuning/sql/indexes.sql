@@ -1,5 +1,6 @@
 -- A row per index with its definition, what depends on it, and how often it was used. Privilege: none; the width of
--- a key is null where the role may not read the table. Sizes as in tables.sql.
+-- a key is null where the role may not read the table. Those of a table that somebody has locked are left out: a
+-- definition is read under a lock, and would be waited for.
 -- https://www.postgresql.org/docs/current/catalog-pg-index.html
 with locked as materialized (
     select relation from pg_locks
@@ -33,9 +34,7 @@ select
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
     quote_ident(n.nspname) || '.' || quote_ident(t.relname) as table,
     pg_get_indexdef(c.oid) as definition, m.amname as method, k.keys, k.includes, k.shape,
-    case when c.oid in (select relation from locked) or t.oid in (select relation from locked)
-         then c.relpages::bigint * current_setting('block_size')::int
-         else coalesce(pg_relation_size(c.oid), 0) end as bytes,
+    coalesce(pg_relation_size(c.oid), 0) as bytes,
     c.relpages as pages, c.reltuples::float8 as rows, k.key_bytes,
     coalesce((select option_value::int from pg_options_to_table(c.reloptions) where option_name = 'fillfactor'), 90)
         as fillfactor,
@@ -57,4 +56,5 @@ join pg_class t on t.oid = i.indrelid
 join pg_namespace n on n.oid = c.relnamespace
 join combined k on k.indexrelid = i.indexrelid
 where t.relpersistence <> 't'
+  and t.oid not in (select relation from locked) and c.oid not in (select relation from locked)
 order by c.oid

@@ -19,6 +19,7 @@ select
     pg_database_size(d.datid) as database_bytes,
     (select count(*) from pg_stat_activity a where a.backend_type = 'client backend') as connections,
     (select count(*) from pg_stat_activity a where a.backend_type = 'client backend' and a.state = 'idle') as idle,
+    (select max(v.index_vacuum_count) from pg_stat_progress_vacuum v) as vacuum_index_passes,
     (select age(p.datfrozenxid) from pg_database p where p.oid = d.datid) as xid_age,
     (select mxid_age(p.datminmxid) from pg_database p where p.oid = d.datid) as mxid_age,
     w.wal_bytes::float8 as wal_bytes, w.wal_buffers_full,

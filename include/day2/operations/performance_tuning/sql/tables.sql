@@ -15,7 +15,7 @@ select
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
     case when c.oid in (select relation from locked) then c.relpages::bigint * current_setting('block_size')::int
          else coalesce(pg_relation_size(c.oid), 0) end as bytes,
-    c.relpages as pages, c.reltuples::float8 as rows, c.relnatts as columns,
+    c.oid in (select relation from locked) as locked, c.relpages as pages, c.reltuples::float8 as rows, c.relnatts as columns,
     case when w.columns = (select count(*) from pg_attribute a
                            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
          then w.width::float8 end as row_bytes,
