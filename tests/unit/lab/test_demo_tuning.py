@@ -34,7 +34,6 @@ def test_a_run_that_did_what_it_should_is_good():
         (AFTER, None),
         (AFTER, {"verdict": "FAILED"}),
         (replace(AFTER, latency=BEFORE.latency), RECORD),
-        (replace(AFTER, indexes=AFTER.indexes | {"orders_created": True}), RECORD),
         (replace(AFTER, indexes={"orders_pkey": True}), RECORD),
         (replace(AFTER, indexes=AFTER.indexes | {"day2_clicks_page_id": True}), RECORD),
         (replace(AFTER, indexes=AFTER.indexes | {"day2_orders_customer_id": False}), RECORD),

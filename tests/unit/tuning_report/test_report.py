@@ -103,11 +103,19 @@ def test_time_that_cannot_be_told_from_noise_saves_nothing_and_blocks_are_told_i
     assert tried(effects=(noisy,)).gain is None
 
 
-def test_what_got_worse_is_told_once():
-    says = "deadlocks: 0 before, 2 with it"
-    guards = (Watched("deadlocks", worse=True, says=says), Watched("wal", worse=True, says="WAL: 40 % more"))
-    made = tried("reverted", guards=guards, decision=f"it made something worse: {says}")
-    assert report.worse(made) == ["WAL: 40 % more"]
+def test_what_got_worse_is_a_list_below_the_decision_and_told_once():
+    says = ["deadlocks: 0 before, 2 with it", "WAL: 40 % more"]
+    guards = tuple(Watched(each, worse=True, says=each) for each in says)
+    made = tried("reverted", guards=guards, decision=f"it made something worse: {'; '.join(says)}")
+    assert report.decided(made) == ("it made something worse:", says)
+    assert report.decided(tried()) == ("60 % less; nothing else got worse", [])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("no gain", "No gain"), ("shop.a is", "shop.a is"), ("work_mem is", "work_mem is"), ("", "")]
+)
+def test_a_sentence_begins_with_a_capital_letter_and_a_name_as_it_is_written(text, says):
+    assert report.sentence(text) == says
 
 
 def test_a_kind_is_not_said_twice():

@@ -61,7 +61,7 @@ class Group:
 
 def render(story: Story) -> bytes:
     """The page."""
-    tried = sorted(story.tried, key=lambda each: ORDER.index(each.outcome))
+    tried = sorted(story.tried, key=lambda each: (ORDER.index(each.outcome), -each.saved))
     earlier = past_year(story.earlier, story.at)
     kept = (*earlier, *story.kept)
     left = story.left
@@ -85,7 +85,7 @@ def render(story: Story) -> bytes:
         "risks": RISKS,
         "modes": MODES,
         "percent": figures.percent,
-        "worse": worse,
+        "decided": decided,
         "sentence": sentence,
         "named": named,
         "figure": figure,
@@ -146,14 +146,17 @@ def not_possible(story: Story) -> list[tuple[NotPossible, list[str]]]:
     return list(where.items())
 
 
-def worse(tried: Tried) -> list[str]:
-    """What got worse with the change, if the decision does not say it already."""
-    return [each.says for each in tried.guards if each.worse and each.says not in tried.decision]
+def decided(tried: Tried) -> tuple[str, list[str]]:
+    """The decision, and apart from it what got worse with the change: that is often long."""
+    worse = [each.says for each in tried.guards if each.worse]
+    head, _, rest = tried.decision.partition(": ")
+    return (f"{head}:" if rest and rest == "; ".join(worse) else tried.decision), worse
 
 
 def sentence(text: str) -> str:
-    """The same with a capital letter."""
-    return text[:1].upper() + text[1:]
+    """The same with a capital letter, unless it begins with a name."""
+    first = text.partition(" ")[0]
+    return text[:1].upper() + text[1:] if first.isalpha() else text
 
 
 def _changes(count: int) -> str:
