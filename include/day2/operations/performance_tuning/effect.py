@@ -88,7 +88,8 @@ def decide(trial: Trial, measure: Measure) -> Effect:
         return Effect("unmeasured", _noise(trial, own), own, watched)
     least = measure.minimum_gain_percent / 100
     if gains := [each for each in usable if _gained(trial, each, least)]:
-        return Effect("keep", f"{_sentence(gains[0], measure)}; nothing else got worse", own, watched)
+        told = "; ".join(_sentence(each, measure) for each in gains)
+        return Effect("keep", f"{told}; nothing else got worse", own, watched)
     return Effect("revert", f"no gain of at least {least:.0%}: {_sentence(usable[0], measure)}", own, watched)
 
 
