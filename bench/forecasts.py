@@ -128,12 +128,17 @@ def _kinds(made: Made, said: Said, found: list[Forecast]) -> Grid:
     for kind in sorted(set(made.kinds)):
         of = [row for row, name in enumerate(made.kinds) if name == kind]
         some = Made([kind] * len(of), made.history[of], made.future[of])
-        ours, naive = score(said.some(of), some), score(_naive(some, [found[row] for row in of]), some)
-        trend = sum(found[row].kind == "trend" for row in of) / len(of)
-        rows.append(
-            (kind, f"{ours['coverage']:.2f}", f"{ours['error']:.3f}", f"{naive['error']:.3f}", f"{100 * trend:.0f} %")
-        )
+        rows.append(_kind(some, said.some(of), [found[row] for row in of]))
+    walks = made_series.walks(len(made.history) // 4, days=DAYS, ahead=AHEAD_DAYS)
+    rows.append(_kind(walks, *_ours(walks)))
     return Grid("By kind of growth", ("kind", "coverage", "error", "seasonal-naive", "with a trend"), tuple(rows))
+
+
+def _kind(made: Made, said: Said, found: list[Forecast]) -> tuple[str, ...]:
+    ours, naive = score(said, made), score(_naive(made, found), made)
+    trend = sum(each.kind == "trend" for each in found) / len(found)
+    errors = (f"{each['error']:.3f}" for each in (ours, naive))
+    return (made.kinds[0], f"{ours['coverage']:.2f}", *errors, f"{100 * trend:.0f} %")
 
 
 def _lengths(series: int, seed: int) -> Grid:
@@ -182,12 +187,12 @@ def _sampling(series: int) -> float:
     now = datetime(2026, 11, 23, tzinfo=UTC)
     seconds = now.timestamp() - DAY * DAYS + np.arange(24 * DAYS) * 3600.0
     began = time.process_time()
-    for each in _walks(series, len(seconds)):
+    for each in _shifted(series, len(seconds)):
         assert daily(Samples(seconds, each), now=now).start == (now - timedelta(days=DAYS)).date()
     return time.process_time() - began
 
 
-def _walks(series: int, length: int) -> Iterator[Values]:
+def _shifted(series: int, length: int) -> Iterator[Values]:
     random = np.random.default_rng(3)
     values = random.normal(size=length).cumsum()
     return (values + row for row in range(series))

@@ -84,3 +84,9 @@ def make(count: int, *, days: int = 400, ahead: int = 90, seed: int = 1) -> Made
     rows = [100 + kind(time, random) + random.normal(0, random.uniform(0.5, 3), time.size) for kind in chosen]
     whole = np.array(rows)
     return Made([kind.__name__ for kind in chosen], whole[:, :days], whole[:, days:])
+
+
+def walks(count: int, *, days: int = 400, ahead: int = 90, seed: int = 1) -> Made:
+    """Random walks without drift, which nobody can forecast: not one of the ten kinds."""
+    whole = 100 + np.random.default_rng(seed).normal(size=(count, days + ahead)).cumsum(axis=1)
+    return Made(["(random walk)"] * count, whole[:, :days], whole[:, days:])

@@ -136,6 +136,13 @@ def test_when_nothing_beats_the_last_week_the_last_week_is_used():
     assert (made.method, made.beats_baseline) == (BASELINE, False)
 
 
+def test_a_random_walk_is_hardly_ever_said_to_have_a_trend():
+    random = np.random.default_rng(8)
+    walks = {str(row): frame(random.normal(size=400).cumsum()) for row in range(60)}
+    found = forecasts(walks).values()
+    assert sum(each.kind == "trend" for each in found) < 0.2 * len(walks)
+
+
 def test_a_forecast_does_not_depend_on_the_others():
     series = make(12, days=200)
     others = {str(row): Daily(START, values) for row, values in enumerate(series.history)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -103,3 +104,15 @@ def test_a_whole_fleet_is_one_page():
     page = report.render(capacity_page.fleet(14))
     assert len(page) < 1_000_000
     assert page.count(b"<svg") == 3 + report.PLOTTED
+
+
+def test_many_resources_with_long_names_still_fit():
+    many = [
+        subject(
+            "a-host-with-a-name-that-somebody-thought-should-say-everything.example", line(60), 500.0, resource=name
+        )
+        for name in (f"tablespace {number} of the archive" for number in range(16))
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert report.render(made(*many))

@@ -34,6 +34,9 @@ WORDS: dict[Standing, str] = {
 SHADES = ((0.5, "#e8f1ea"), (0.7, "#fff6dc"), (0.8, "#fbe0ad"), (0.9, "#f3b27f"), (1.0, "#dd7165"))
 FULL_SHADE = "#9c2a22"
 FLATTENS = 3.0
+# More columns than this leave no room for a date in a cell, nor for level names above them.
+ROOMY = 8
+LONGEST_NAME = 30
 METHODS = {
     "seasonal_naive": "last week again",
     "flat": "level of six weeks",
@@ -75,7 +78,7 @@ def calendar(rows: Sequence[Row], *, start: date) -> Markup:
         end = max(row.forecast.horizon for row in rows)
         for place, row in enumerate(rows):
             _dumbbell(axes, place, row, end)
-        axes.set_yticks(range(len(rows)), [row.subject.name for row in rows])
+        axes.set_yticks(range(len(rows)), [_fitting(row.subject.name) for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.7)
         axes.set_xlim(_number(start) - 3, _number(end) + 1)
         _dates(axes)
@@ -89,14 +92,18 @@ def calendar(rows: Sequence[Row], *, start: date) -> Markup:
 def heat(rows: Sequence[Row]) -> Markup:
     """Targets by resources: how much of each limit is used, and the early date where there is one."""
     targets, resources = _axis([row.subject.target for row in rows]), _axis([row.subject.resource for row in rows])
-    with plots.drawing(10.6, 0.45 + 0.3 * len(targets)) as (figure, axes):
+    roomy = len(resources) <= ROOMY
+    with plots.drawing(10.6, (0.45 if roomy else 1.2) + 0.3 * len(targets)) as (figure, axes):
         for row in rows:
-            _cell(axes, (resources.index(row.subject.resource), targets.index(row.subject.target)), row)
+            at = (resources.index(row.subject.resource), targets.index(row.subject.target))
+            _cell(axes, at, row, dated=roomy)
         axes.set_xlim(-0.5, len(resources) - 0.5)
         axes.set_ylim(len(targets) - 0.5, -0.5)
-        axes.set_xticks(range(len(resources)), resources)
+        axes.set_xticks(range(len(resources)), [_fitting(each) for each in resources])
         axes.xaxis.tick_top()
-        axes.set_yticks(range(len(targets)), targets)
+        if not roomy:
+            axes.tick_params(axis="x", rotation=40)
+        axes.set_yticks(range(len(targets)), [_fitting(each) for each in targets])
         axes.tick_params(length=0)
         axes.spines["bottom"].set_visible(False)
         says = "; ".join(f"{row.subject.name}: {_percent(row.share)}" for row in rows)
@@ -185,7 +192,7 @@ def _dumbbell(axes: Axes, place: int, row: Row, end: date) -> None:
         axes.plot(act_by, place, marker=">", color=plots.INK, markersize=4.5)
 
 
-def _cell(axes: Axes, at: tuple[int, int], row: Row) -> None:
+def _cell(axes: Axes, at: tuple[int, int], row: Row, *, dated: bool) -> None:
     from matplotlib.patches import Rectangle
 
     column, line = at
@@ -193,11 +200,12 @@ def _cell(axes: Axes, at: tuple[int, int], row: Row) -> None:
     axes.add_patch(Rectangle((column - 0.48, line - 0.44), 0.96, 0.88, facecolor=shade, edgecolor="none"))
     colour = plots.PAPER if shade == FULL_SHADE else plots.INK
     full = row.judgement.full if row.judgement else None
-    if full and full.early and full.kind != "met_now":
+    if dated and full and full.early and full.kind != "met_now":
         axes.text(column - 0.08, line, _percent(row.share), ha="right", va="center", color=colour, fontweight="bold")
         axes.text(column - 0.02, line, f"from {full.early:%-d %b}", ha="left", va="center", color=colour, fontsize=7.5)
     else:
-        axes.text(column, line, _percent(row.share), ha="center", va="center", color=colour)
+        weight = "bold" if full and full.early else "normal"
+        axes.text(column, line, _percent(row.share), ha="center", va="center", color=colour, fontweight=weight)
 
 
 def method(name: str) -> str:
@@ -209,6 +217,11 @@ def method(name: str) -> str:
 def _axis(names: Sequence[str]) -> list[str]:
     """Each name once, in their order: the rows come worst first."""
     return list(dict.fromkeys(names))
+
+
+def _fitting(name: str) -> str:
+    """A name that leaves room for the plot; the table below has it whole."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
 def _percent(share: float | None) -> str:
