@@ -16,7 +16,7 @@ from bench.made_series import Values
 from day2.operations.capacity_review import numbers_csv, report, review
 from day2.operations.capacity_review.backtest import compare
 from day2.operations.capacity_review.forecast import forecasts
-from day2.operations.capacity_review.review import Earlier, Review, Sized, Subject, Unit
+from day2.operations.capacity_review.review import Request, Review, Sized, Subject, Unit
 from day2.operations.capacity_review.rightsizing import CostBasis, Offer, Percentiles, Size, Use, propose
 from day2.operations.capacity_review.series import Daily, Incident
 from lab.say import say
@@ -125,15 +125,15 @@ USES = (
     ("mail-db-02", _use(0.6, 3), SIZES[2]),
 )
 EARLIER = (
-    Earlier(
+    Request(
         target="orders-db-01", what="data volume from 400 to 500 GB", made_on=date(2026, 10, 5), owner="storage-team",
         due=date(2026, 11, 1), fate="done", note="grown on 2026-10-28",
     ),
-    Earlier(
+    Request(
         target="billing-db-01", what="one size larger", made_on=date(2026, 10, 5), owner="billing-team",
         due=date(2026, 12, 1), fate="open", note="waits for a window",
     ),
-    Earlier(
+    Request(
         target="search-db-02", what="max_connections from 300 to 400", made_on=date(2026, 10, 5), owner="search-team",
         due=date(2026, 12, 15), fate="rejected", note="a pooler was put in front instead",
     ),

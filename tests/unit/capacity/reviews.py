@@ -6,11 +6,11 @@ from datetime import date
 
 from day2.operations.capacity_review import review
 from day2.operations.capacity_review.backtest import compare
-from day2.operations.capacity_review.review import Earlier, Review, Subject
+from day2.operations.capacity_review.review import Request, Review, Subject
 from tests.unit.capacity.frames import NOW, forecast, frame, line
 
 WHOLE = line(418)
-OPEN = Earlier(
+OPEN = Request(
     target="orders-db-01", what="a larger volume", made_on=date(2026, 8, 1), owner="storage-team",
     due=date(2026, 10, 1), fate="open",
 )  # fmt: skip
@@ -35,7 +35,7 @@ SUBJECTS = (
 )
 
 
-def made(*subjects: Subject, earlier: tuple[Earlier, ...] = (OPEN,)) -> Review:
+def made(*subjects: Subject, earlier: tuple[Request, ...] = (OPEN,)) -> Review:
     """Of these subjects, or of one that stands in every way."""
     compared = compare(forecast(WHOLE[:328]), frame(WHOLE))
     return Review(

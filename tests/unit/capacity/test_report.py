@@ -11,8 +11,8 @@ from dataclasses import replace
 import pytest
 
 from bench import capacity_page
-from day2.operations.capacity_review import numbers_csv, report
-from tests.unit.capacity.frames import line
+from day2.operations.capacity_review import numbers_csv, report, review
+from tests.unit.capacity.frames import NOW, line
 from tests.unit.capacity.reviews import OPEN, SUBJECTS, made, subject
 
 
@@ -116,3 +116,17 @@ def test_many_resources_with_long_names_still_fit():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert report.render(made(*many))
+
+
+def test_a_review_asks_for_what_would_keep_the_headroom():
+    asked = review.requests(made())
+    assert [each.target for each in asked] == ["is-full", "grows-fast", "grows"]
+    assert re.fullmatch(r"data volume from 640 to 8\d\d, or less use", asked[2].what)
+    assert {each.owner for each in asked} == {"platform-team"}
+    assert min(each.due for each in asked) >= NOW.date()
+
+
+def test_a_request_is_overdue_from_the_day_after_it_was_due():
+    assert not OPEN.is_overdue(OPEN.due)
+    assert OPEN.is_overdue(NOW.date())
+    assert not replace(OPEN, fate="done").is_overdue(NOW.date())

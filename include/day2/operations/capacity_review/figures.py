@@ -99,10 +99,9 @@ def heat(rows: Sequence[Row]) -> Markup:
             _cell(axes, at, row, dated=roomy)
         axes.set_xlim(-0.5, len(resources) - 0.5)
         axes.set_ylim(len(targets) - 0.5, -0.5)
-        axes.set_xticks(range(len(resources)), [_fitting(each) for each in resources])
+        turned: dict[str, Any] = {} if roomy else {"rotation": 40, "ha": "left"}
         axes.xaxis.tick_top()
-        if not roomy:
-            axes.tick_params(axis="x", rotation=40)
+        axes.set_xticks(range(len(resources)), [_fitting(each) for each in resources], **turned)
         axes.set_yticks(range(len(targets)), [_fitting(each) for each in targets])
         axes.tick_params(length=0)
         axes.spines["bottom"].set_visible(False)

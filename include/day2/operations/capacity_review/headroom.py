@@ -33,7 +33,10 @@ POLICIES: Mapping[str, Headroom] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Judgement:
-    """How one resource stands. `act_by` is the last day on which more can be had in time."""
+    """How one resource stands. `act_by` is the last day on which more can be had in time.
+
+    `needed` is the limit that would keep the headroom over the whole forecast, where the present one does not.
+    """
 
     standing: Standing
     why: str
@@ -41,6 +44,7 @@ class Judgement:
     headroom_gone: Exhaustion
     static: tuple[Threshold, ...]
     act_by: date | None
+    needed: float | None
 
 
 def judge(forecast: Forecast, *, current: float | None, limit: float, policy: Headroom) -> Judgement:
@@ -53,7 +57,12 @@ def judge(forecast: Forecast, *, current: float | None, limit: float, policy: He
     static = tuple(thresholds(forecast, current=current, limit=limit))
     act_by = full.early - policy.lead if full.early else None
     standing, why = _stand(full, kept, static, act_by is not None and act_by <= forecast.start)
-    return Judgement(standing=standing, why=why, full=full, headroom_gone=kept, static=static, act_by=act_by)
+    needed = None
+    if forecast.kind == "trend" and forecast.peak[-1] > kept.limit:
+        needed = forecast.peak[-1] / (1 - policy.share)
+    return Judgement(
+        standing=standing, why=why, full=full, headroom_gone=kept, static=static, act_by=act_by, needed=needed
+    )
 
 
 def _stand(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from day2.operations.capacity_review import figures
-from day2.operations.capacity_review.review import Earlier, Review, Row
+from day2.operations.capacity_review.review import Request, Review, Row
 from day2.reports import page
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def _fan(row: Row, number: int, review: Review) -> Any:
     return figures.fan(row, name=f"fan-{number}", keep_free=review.policies[row.subject.tier].share)
 
 
-def _fate(each: Earlier, review: Review) -> str:
+def _fate(each: Request, review: Review) -> str:
     return "overdue" if each.is_overdue(review.at.date()) else each.fate
 
 

@@ -29,6 +29,7 @@ class Subject:
     tier: str
     frame: Daily
     limit: float | None
+    owner: str = ""
 
     @property
     def name(self) -> str:
@@ -74,15 +75,15 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Earlier:
-    """A proposal of an earlier review, and what became of it."""
+class Request:
+    """Something that a review asked for, and what became of it."""
 
     target: str
     what: str
     made_on: date
     owner: str
     due: date
-    fate: Fate
+    fate: Fate = "open"
     note: str = ""
 
     def is_overdue(self, today: date) -> bool:
@@ -107,7 +108,7 @@ class Review:
     rows: Sequence[Row]
     comparisons: Sequence[Comparison] = ()
     last_made_on: date | None = None
-    earlier: Sequence[Earlier] = ()
+    earlier: Sequence[Request] = ()
     sized: Sequence[Sized] = ()
     policies: Mapping[str, Headroom] = field(default_factory=lambda: POLICIES)
 
@@ -139,3 +140,34 @@ def _row(subject: Subject, forecast: Forecast, policies: Mapping[str, Headroom])
         policy = policies[subject.tier]
         judgement = judge(forecast, current=subject.frame.current, limit=subject.limit, policy=policy)
     return Row(subject=subject, forecast=forecast, judgement=judgement)
+
+
+def requests(review: Review) -> list[Request]:
+    """What this review asks for, of whom and until when; the next one opens with what became of it.
+
+    What is too late to be had in time is due at once.
+    """
+    today = review.at.date()
+    found = []
+    for row in review.standing("full", "act", "plan"):
+        judged = row.judgement
+        if judged is None:
+            continue
+        due = judged.act_by or judged.headroom_gone.expected or row.forecast.horizon
+        found.append(
+            Request(
+                target=row.subject.target,
+                what=_asked(row, judged),
+                made_on=today,
+                owner=row.subject.owner or review.owner,
+                due=max(due, today),
+            )
+        )
+    return found
+
+
+def _asked(row: Row, judged: Judgement) -> str:
+    subject = row.subject
+    if judged.needed:
+        return f"{subject.resource} from {subject.said(subject.limit)} to {subject.said(judged.needed)}, or less use"
+    return f"{subject.resource}: {judged.why}"
