@@ -105,9 +105,12 @@ def _try(this: Attempt) -> dict[str, Any]:
         return tried(this.recommendation, "unmeasured", error.happened, more={"error": error.as_dict()})
     if why := _not_measurable(this, baseline):
         return tried(this.recommendation, "unmeasured", f"{why}; nothing was changed")
+    # A block may be long: somebody may have come, and the disk may have filled.
+    require_ready(this.server, this.change, this.policy, host=this.host)
     before = state(this.server, this.change)
     this.note("apply", {"statement": this.change.statement, "reverse": this.change.reverse, "before": before})
     made = _make(this, before)
+    this.note("applied", {"state": made})
     trial, found = _watched(this, baseline, before)
     found = goals.reached(this.recommendation, before, made, found)
     more = {**measured(trial, found), "state_before": before, "state_with": made}
@@ -130,14 +133,12 @@ def _not_measurable(this: Attempt, baseline: Block) -> str:
 
 def _make(this: Attempt, before: dict[str, Any]) -> dict[str, Any]:
     try:
-        made = apply(this.server, this.change, this.policy, before=before)
+        return apply(this.server, this.change, this.policy, before=before)
     except NotUndone:
         raise
     except StepFailed:
         this.note("reverted", {})
         raise
-    this.note("applied", {"state": made})
-    return made
 
 
 def _watched(this: Attempt, baseline: Block, before: dict[str, Any]) -> tuple[Trial, Effect]:
@@ -159,7 +160,7 @@ def _end(this: Attempt, before: dict[str, Any], done: dict[str, Any], *, in_plac
     if done["outcome"] == "kept":
         this.note("keep", {"before": before, "result": done})
         if not in_place:
-            apply(this.server, this.change, this.policy, before=before)
+            _make(this, before)
         this.note("kept", {})
         return
     if in_place:

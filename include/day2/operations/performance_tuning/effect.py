@@ -65,7 +65,7 @@ class Trial:
         """The statements whose cost decides: its own, as far as they were called."""
         if not self.own:
             return called(self.without, self.after)
-        sides = [set(each.statements()) for each in self.blocks]
+        sides = [set(each.statements) for each in self.blocks]
         return sorted(each for each in self.own if all(each in side for side in sides))
 
 
@@ -130,7 +130,7 @@ def too_few_calls(block: Block, own: Sequence[int], measure: Measure) -> str:
 
 def calls_of(block: Block, own: Sequence[int]) -> float:
     """How often the statements were called; all of them if none is named."""
-    return sum(cost.calls for queryid, cost in block.statements().items() if not own or queryid in own)
+    return sum(cost.calls for queryid, cost in block.statements.items() if not own or queryid in own)
 
 
 def _own(trial: Trial, measure: Measure) -> list[Change]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,19 +58,19 @@ def grew_beyond(before: Sequence[Block], after: Block, found: Change, at: Weighe
 
 def called(before: Sequence[Block], after: Block) -> list[int]:
     """Statements that were called often enough on both sides to compare; of thousands, those that cost most."""
-    then, now = _sum(before), after.statements()
+    then, now = _sum(before), after.statements
     often = [each for each in then if min(then[each].calls, now.get(each, Cost()).calls) >= FEWEST_CALLS]
     return sorted({each for metric in ("ms", "blocks", "wal") for each in _dearest(often, then, now, metric)})
 
 
-def _dearest(queryids: Sequence[int], then: dict[int, Cost], now: dict[int, Cost], metric: str) -> list[int]:
+def _dearest(queryids: Sequence[int], then: Mapping[int, Cost], now: Mapping[int, Cost], metric: str) -> list[int]:
     cost = {each: max(getattr(then[each], metric), getattr(now[each], metric)) for each in queryids}
     return sorted(cost, key=lambda each: -cost[each])[:WATCHED]
 
 
 def _statements(before: Sequence[Block], after: Block, own: Sequence[int], measure: Measure) -> Iterator[Guard]:
     """Each statement that the change is not for."""
-    then, now = _sum(before), after.statements()
+    then, now = _sum(before), after.statements
     tolerance = measure.guard_percent / 100
     for metric in ("ms", "blocks"):
         total = sum(getattr(each, metric) for each in then.values())
@@ -130,12 +130,12 @@ def _temporary(one: Totals) -> float:
 def _sum(blocks: Sequence[Block]) -> dict[int, Cost]:
     found: dict[int, Cost] = {}
     for each in blocks:
-        for queryid, cost in each.statements().items():
+        for queryid, cost in each.statements.items():
             found[queryid] = found.get(queryid, Cost()) + cost
     return found
 
 
-def _extra(then: dict[int, Cost], now: dict[int, Cost], queryid: int, metric: str) -> float:
+def _extra(then: Mapping[int, Cost], now: Mapping[int, Cost], queryid: int, metric: str) -> float:
     """What a statement saves, at the calls it had before."""
     return (then[queryid].per_call(metric) - now[queryid].per_call(metric)) * then[queryid].calls
 

@@ -44,8 +44,7 @@ class Weighed:
     @classmethod
     def of(cls, blocks: Sequence[Block], queryids: Sequence[int]) -> Weighed:
         """The mix in these blocks."""
-        calls = {each: sum(block.statements()[each].calls for block in blocks if each in block.statements())
-                 for each in queryids}  # fmt: skip
+        calls = {each: sum(block.statements.get(each, Cost()).calls for block in blocks) for each in queryids}
         total = sum(calls.values())
         return cls({each: count / total for each, count in calls.items() if total and count})
 
@@ -81,7 +80,7 @@ def _tail(confidence: float, slices: int) -> float:
 
 def per_call(block: Block, metric: str, at: Weighed) -> float:
     """What a call at this mix cost in one block."""
-    statements = block.statements()
+    statements = block.statements
     return sum(weight * statements.get(each, Cost()).per_call(metric) for each, weight in at.weights.items())
 
 

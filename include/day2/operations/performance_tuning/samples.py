@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 # userid, queryid, toplevel: what one row of pg_stat_statements is, within a database.
 Key = tuple[int, int, bool]
@@ -94,13 +95,14 @@ class Block:
     def totals(self) -> Totals:
         return sum((each.totals for each in self.slices), Totals())
 
-    def statements(self) -> dict[int, Cost]:
+    @cached_property
+    def statements(self) -> Mapping[int, Cost]:
         """What each statement cost in the whole block."""
         found: dict[int, Cost] = defaultdict(Cost)
         for each in self.slices:
             for queryid, cost in each.statements.items():
                 found[queryid] += cost
-        return dict(found)
+        return found
 
 
 def between(earlier: Snapshot, later: Snapshot) -> Slice:
@@ -124,11 +126,6 @@ def block(name: str, snapshots: Sequence[Snapshot], *, own: Iterable[int] = ()) 
 def spoilt(name: str, why: str) -> Block:
     """A block of which nothing can be used."""
     return Block(name, problems=(why,))
-
-
-def renamed(given: Block, name: str) -> Block:
-    """The same block under another name."""
-    return replace(given, name=name)
 
 
 def _broken(earlier: Snapshot, later: Snapshot, own: set[int]) -> list[str]:
