@@ -116,6 +116,17 @@ def test_a_worker_killed_while_its_index_is_built_leaves_nothing_behind(
     assert shop.run("select count(*) from pg_stat_activity where application_name = 'day2 tuning'") == [(0,)]
 
 
+def test_a_kept_index_that_was_half_built_again_is_completed(shop: Shop) -> None:
+    result = {"outcome": "kept", "decision": "it helped"}
+    shop.run("create index day2_customer on orders (customer)")
+    shop.run("update pg_index set indisvalid = false where indexrelid = 'day2_customer'::regclass")
+    notes = [("apply", {"before": {}}), ("keep", {"before": {}, "result": result})]
+    done = settle(shop.server, recommended(CREATE, DROP), notes, QUICK)
+    assert done
+    assert (done["outcome"], done["decision"]) == ("kept", "it helped (completed after an interruption)")
+    assert shop.index("day2_customer") == (True,)
+
+
 def test_counters_reset_in_the_middle_are_no_measurement(shop: Shop) -> None:
     def note(phase: str, facts: Any) -> None:
         shop.note(phase, facts)
