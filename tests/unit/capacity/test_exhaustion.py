@@ -91,3 +91,25 @@ def test_a_threshold_is_heeded_without_a_forecast(current, standing):
 def test_what_does_not_grow_and_has_room_is_enough():
     found = judge(FLAT, current=100.0, limit=1000.0, policy=PRODUCTION)
     assert (found.standing, found.why, found.act_by) == ("enough", "no trend that can be told from noise", None)
+
+
+def test_a_step_that_may_come_again_moves_the_early_date_and_not_the_expected_one():
+    values = [each + 300 * (day >= 300) for day, each in enumerate(line(400, noise=0.5))]
+    found = exhaustion(forecast(values), current=799.0, limit=860.0)
+    assert abs((found.expected - GROWING.start).days - 60) <= 4
+    assert (found.expected - found.early).days > 20
+
+
+def test_noise_reaches_a_limit_before_the_line_does():
+    noisy = forecast(line(400, slope=0.2, noise=8.0))
+    found = exhaustion(noisy, current=180.0, limit=205.0)
+    assert found.expected < noisy.start + timedelta(
+        days=next(d for d, v in enumerate((*noisy.median, 205.0)) if v >= 205)
+    )
+
+
+def test_what_would_keep_the_headroom_is_said():
+    found = judge(GROWING, current=499.0, limit=600.0, policy=PRODUCTION)
+    assert found.needed == pytest.approx(590 / 0.75, rel=0.02)
+    assert judge(GROWING, current=499.0, limit=900.0, policy=PRODUCTION).needed is None
+    assert judge(TOO_SHORT, current=9.0, limit=10.0, policy=PRODUCTION).needed is None

@@ -121,7 +121,7 @@ def test_many_resources_with_long_names_still_fit():
 def test_a_review_asks_for_what_would_keep_the_headroom():
     asked = review.requests(made())
     assert [each.target for each in asked] == ["is-full", "grows-fast", "grows"]
-    assert re.fullmatch(r"data volume from 640 to 8\d\d, or less use", asked[2].what)
+    assert re.fullmatch(r"data volume: 8\d\d instead of 640, or less use", asked[2].what)
     assert {each.owner for each in asked} == {"platform-team"}
     assert min(each.due for each in asked) >= NOW.date()
 

@@ -166,7 +166,7 @@ def _choose(grid: Grid, ahead: int, coverage: float) -> _Chosen:
     own = judged.missed[best, each]
     slope_low, slope_high = intervals.slope_offsets(own, coverage)
     low, high = intervals.offsets(own, grid.history, coverage)
-    peaks = intervals.peak_offsets(own, judged.happened, grid.history, coverage)
+    peaks = intervals.peak_offsets(own, judged, grid.history, coverage)
     highest = np.maximum.accumulate(median, axis=1)
     said = (median + low, median, median + high, *(np.maximum.accumulate(highest + off, axis=1) for off in peaks))
     # What was never below zero will not be.

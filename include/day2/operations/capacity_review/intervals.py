@@ -16,6 +16,7 @@ from day2.operations.capacity_review import robust
 
 if TYPE_CHECKING:
     from day2.operations.capacity_review.robust import Matrix
+    from day2.operations.capacity_review.rolling import Judged
 
 COVERAGE = 0.8
 # Residuals of this share of a horizon before and after it are pooled.
@@ -36,19 +37,23 @@ def offsets(residuals: Matrix, history: Matrix, coverage: float = COVERAGE) -> t
 
 
 def peak_offsets(
-    residuals: Matrix, happened: Matrix, history: Matrix, coverage: float = COVERAGE
+    residuals: Matrix, judged: Judged, history: Matrix, coverage: float = COVERAGE
 ) -> tuple[Matrix, Matrix, Matrix]:
     """What to add to the highest forecast so far for the highest value so far: low, middle, high.
 
     A limit is reached by the highest value, not by the usual one: where there is noise, sooner than the
     forecast itself gets there. How much higher it was at earlier origins is known, so nothing is assumed.
+    That a step may come again widens the interval; it is not what the middle expects.
     """
     import numpy as np
 
-    said = np.fmax.accumulate(happened - residuals, axis=-1)
-    highest = np.fmax.accumulate(happened, axis=-1)
-    above = np.where(np.isfinite(residuals), highest - said, np.nan)
-    middle = _bound(above, 0.5)
+    said = np.fmax.accumulate(judged.happened - residuals, axis=-1)
+    seen = np.isfinite(residuals)
+    above, usual = (
+        np.where(seen, np.fmax.accumulate(each, axis=-1) - said, np.nan)
+        for each in (judged.happened, judged.happened - judged.risen)
+    )
+    middle = _bound(usual, 0.5)
     last = np.take_along_axis(middle, _measured(above)[:, None] - 1, axis=1)
     middle = np.where(np.isfinite(middle), middle, last)
     low, high = _bounds(above - middle[:, None], history, coverage)

@@ -68,6 +68,17 @@ class Row:
         return None if current is None or not limit else current / limit
 
     @property
+    def needed(self) -> str | None:
+        """The limit that would keep the headroom, in words; none where the present one does."""
+        needed = self.judgement.needed if self.judgement else None
+        if not needed or not self.subject.limit:
+            return None
+        # A percentage has no larger limit: what it is of has to grow.
+        if self.subject.unit == "percent":
+            return f"{needed / self.subject.limit:.1f} times as much"
+        return self.subject.said(needed)
+
+    @property
     def soonest(self) -> date:
         """The early date, or the last there is: what to sort by."""
         found = self.judgement.full.early if self.judgement else None
@@ -168,6 +179,6 @@ def requests(review: Review) -> list[Request]:
 
 def _asked(row: Row, judged: Judgement) -> str:
     subject = row.subject
-    if judged.needed:
-        return f"{subject.resource} from {subject.said(subject.limit)} to {subject.said(judged.needed)}, or less use"
+    if row.needed:
+        return f"{subject.resource}: {row.needed} instead of {subject.said(subject.limit)}, or less use"
     return f"{subject.resource}: {judged.why}"

@@ -88,6 +88,7 @@ class Judged:
 
     names: list[str]
     happened: Matrix
+    risen: Matrix  # how much of that was by steps upward
     missed: Matrix  # methods × series × origins × days ahead: what happened less what was said
 
 
@@ -96,9 +97,13 @@ def judge(grid: Grid, ahead: int) -> Judged:
     import numpy as np
 
     known = np.isfinite(grid.days).sum(axis=2).cumsum(axis=1)
-    happened, missed = [], []
+    up = np.repeat(steps.risen(grid.medians), WEEK, axis=1)
+    happened, missed, risen = [], [], []
     for week in origins(grid.weeks, ahead):
         enough = (known[:, week - 1] >= LEAST_POINTS)[:, None]
         happened.append(np.where(enough, grid.after(week, ahead), np.nan))
         missed.append(np.stack([happened[-1] - line.ahead(ahead) for line in lines(grid, week).values()]))
-    return Judged(list(lines(grid, grid.weeks)), np.stack(happened, axis=1), np.stack(missed, axis=2))
+        since = up[:, week * WEEK : week * WEEK + ahead] - up[:, week * WEEK - 1, None]
+        risen.append(np.pad(since, ((0, 0), (0, ahead - since.shape[1])), mode="edge"))
+    names = list(lines(grid, grid.weeks))
+    return Judged(names, np.stack(happened, axis=1), np.stack(risen, axis=1), np.stack(missed, axis=2))

@@ -39,6 +39,13 @@ def moved(medians: Matrix) -> Matrix:
     return np.cumsum(_steps(medians), axis=1)
 
 
+def risen(medians: Matrix) -> Matrix:
+    """The same of steps upward alone."""
+    import numpy as np
+
+    return np.cumsum(np.maximum(_steps(medians), 0), axis=1)
+
+
 def found(medians: Matrix, *, end: date) -> list[list[Step]]:
     """The steps of each series, oldest first; `end` is the day after the last week."""
     import numpy as np
