@@ -102,7 +102,7 @@ class Shop:
                 running.send_signal(signal.SIGINT)
             running.communicate(timeout=20)
 
-    def latency_ms(self, script: str, *, seconds: int = 2) -> float:
+    def latency_ms(self, script: str, *, seconds: int = 1) -> float:
         """What pgbench itself says of a call: nothing of ours is in it."""
         with self.pgbench(script, more=("-T", str(seconds), "-c", "1")) as running:
             out, _ = running.communicate(timeout=60)
