@@ -37,7 +37,7 @@ INSERT INTO prices SELECT i, i % 5000, i % 90 FROM generate_series(1, 150000) AS
 -- A harmful candidate: an index on page_id would help one statement, and nearly double what writing costs.
 CREATE TABLE pages (id int PRIMARY KEY, path text NOT NULL);
 INSERT INTO pages SELECT i, '/' || i FROM generate_series(1, 200) AS i;
-CREATE TABLE clicks (id bigint GENERATED ALWAYS AS IDENTITY, page_id int NOT NULL REFERENCES pages, at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE clicks (id bigint GENERATED ALWAYS AS IDENTITY, page_id int NOT NULL, at timestamptz NOT NULL DEFAULT now());
 INSERT INTO clicks (page_id) SELECT i % 200 + 1 FROM generate_series(1, 120000) AS i;
 
 -- A sequence at nine tenths of what its column can hold.
