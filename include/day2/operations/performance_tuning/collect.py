@@ -39,7 +39,8 @@ def collect(server: Server, standbys: Sequence[Server] = (), *, seconds: int = S
         [about] = ask(connection, "server")
         _require_version(server, about["version"])
         denied: list[Denied] = []
-        parts = _parts(_looking(connection, denied), about)
+        look = _looking(connection, denied)
+        parts = _parts(look, about, _widths(connection, look))
         statements = _statements(connection, about, denied)
     denied += _rights(about)
     used, missing = _used_by(standbys, seconds)
@@ -107,14 +108,22 @@ def _looking(connection: psycopg.Connection[Any], denied: list[Denied]) -> Look:
     return look
 
 
-def _parts(look: Look, about: Mapping[str, Any]) -> dict[str, Any]:
+def _widths(connection: psycopg.Connection[Any], look: Look) -> dict[str, dict[str, Any]]:
+    """The columns' widths by table. Hash joins would ask for the rights on every index's columns as well: slow."""
+    connection.execute("set local enable_hashjoin = off")
+    found = {row["name"]: row for row in look("widths")}
+    connection.execute("set local enable_hashjoin = on")
+    return found
+
+
+def _parts(look: Look, about: Mapping[str, Any], widths: Mapping[str, Any]) -> dict[str, Any]:
     version, standby = about["version"], about["standby"]
     counters = {name: float(value) for name, value in about.items() if name not in ABOUT and value is not None}
     for name in ["checkpoints_17" if version >= 17 else "checkpoints"] + ["parallel_18"] * (version >= 18):
         counters |= {key: float(value) for row in look(name) for key, value in row.items()}
     return {
-        "tables": tuple(_made(seen.Table, look("tables"))),
-        "indexes": tuple(_made(seen.Index, look("indexes"))),
+        "tables": tuple(_made(seen.Table, (row | _row_width(row, widths) for row in look("tables")))),
+        "indexes": tuple(_made(seen.Index, (row | _key_width(row, widths) for row in look("indexes")))),
         "foreign_keys": tuple(_made(seen.ForeignKey, look("foreign_keys"))),
         "sequences": tuple(_made(seen.Sequence, [] if standby else look("sequences"))),
         "settings": tuple(_made(seen.Setting, look("settings"))),
@@ -123,6 +132,23 @@ def _parts(look: Look, about: Mapping[str, Any]) -> dict[str, Any]:
         "slots": tuple(_made(seen.Slot, look("slots"))),
         "counters": counters,
     }
+
+
+def _row_width(table: Mapping[str, Any], widths: Mapping[str, Any]) -> dict[str, Any]:
+    """How wide a row is, if all of its columns may be read and were analyzed."""
+    known = widths.get(table["name"])
+    whole = known and len(known["columns"]) == table["columns"]
+    return {
+        "row_bytes": sum(known["columns"].values()) if known and whole else None,
+        "nullable": bool(known and known["nullable"]),
+    }
+
+
+def _key_width(index: Mapping[str, Any], widths: Mapping[str, Any]) -> dict[str, Any]:
+    """How wide an entry of an index is, if all of its columns are known."""
+    columns = widths.get(index["table"], {"columns": {}})["columns"]
+    parts = [columns.get(each) for each in (*index["keys"], *index["includes"])]
+    return {"key_bytes": None if None in parts else sum(parts)}
 
 
 def _made(kind: Callable[..., Row], found: Iterable[dict[str, Any]]) -> Iterator[Row]:

@@ -6,8 +6,10 @@ Times are seconds before the moment of the look, sizes are bytes, and None is "n
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -240,6 +242,23 @@ class Facts:
     trials_unread: int = 0
     denied: tuple[Denied, ...] = ()
     counters: Mapping[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def table_by_name(self) -> Mapping[str, Table]:
+        """Tables by their name."""
+        return {each.name: each for each in self.tables}
+
+    @cached_property
+    def indexes_by_table(self) -> Mapping[str, tuple[Index, ...]]:
+        """Every index of a table, by the table's name."""
+        found: dict[str, list[Index]] = defaultdict(list)
+        for each in self.indexes:
+            found[each.table].append(each)
+        return {name: tuple(indexes) for name, indexes in found.items()}
+
+    def indexes_of(self, table: str) -> tuple[Index, ...]:
+        """The indexes of one table."""
+        return self.indexes_by_table.get(table, ())
 
     def setting(self, name: str) -> Setting | None:
         """A setting by its name."""

@@ -59,16 +59,13 @@ def uses(facts: Facts, index: Index) -> int:
     return index.scans + sum(each.scans.get(index.name, 0) for each in facts.standbys)
 
 
-def _by_table(facts: Facts) -> dict[str, list[Index]]:
-    found: dict[str, list[Index]] = defaultdict(list)
-    for each in facts.indexes:
-        if each.valid and not each.building:
-            found[each.table].append(each)
-    return found
+def _by_table(facts: Facts) -> Iterator[list[Index]]:
+    for indexes in facts.indexes_by_table.values():
+        yield [each for each in indexes if each.valid and not each.building]
 
 
 def _duplicates(facts: Facts) -> Iterator[tuple[Kind, Index, Index]]:
-    for indexes in _by_table(facts).values():
+    for indexes in _by_table(facts):
         same: dict[str, list[Index]] = defaultdict(list)
         for each in indexes:
             same[each.definition.split(" USING ", 1)[1]].append(each)
@@ -79,7 +76,7 @@ def _duplicates(facts: Facts) -> Iterator[tuple[Kind, Index, Index]]:
 
 
 def _redundant(facts: Facts, limits: Thresholds) -> Iterator[tuple[Kind, Index, Index]]:
-    for indexes in _by_table(facts).values():
+    for indexes in _by_table(facts):
         plain = [each for each in indexes if each.method == "btree" and not each.expressions and not each.partial]
         for one, two in combinations(plain, 2):
             short, long = sorted((one, two), key=lambda each: len(each.keys))
@@ -128,14 +125,14 @@ def _unused(facts: Facts, index: Index) -> Recommendation:
         more=(counted,),
         # An index made within the window looks the same as one that nobody wants.
         risk="high",
-        source="postgres_dba i1, PgHero unused_indexes, and its standbys' use",
+        source="postgres_dba i1, PgHero unused_indexes, and the standbys' use",
     )
 
 
 def _drop(
     facts: Facts, kind: Kind, index: Index, *, says: str, more: tuple[Evidence, ...], risk: Risk, source: str
 ) -> Recommendation:
-    table = next((each for each in facts.tables if each.name == index.table), None)
+    table = facts.table_by_name.get(index.table)
     writes = table.inserts + table.updates + table.deletes if table else 0
     quoted = literal(index.name)
     change = Change(
@@ -200,7 +197,7 @@ def _mended(facts: Facts, index: Index, leftover: bool) -> tuple[Change | None, 
         return drop, "an interrupted REINDEX, or a run of ours, left it"
     if index.unique:
         return None, "it is unique, and most likely rows that are there twice kept it from being built"
-    rows = next((each.rows for each in facts.tables if each.name == index.table), 0)
+    rows = facts.table_by_name[index.table].rows if index.table in facts.table_by_name else 0
     statement, space = f"REINDEX INDEX CONCURRENTLY {index.name}", max(int(rows * BYTES_A_ROW), index.bytes)
     return Change(statement, NOTHING_TO_REVERSE, locks, takes_space=space), "somebody wanted it: it is built anew"
 
@@ -214,7 +211,7 @@ def _supports(index: Index, columns: Collection[str]) -> bool:
 
 def _serves_foreign_key(facts: Facts, index: Index, dropped: Collection[str]) -> bool:
     """Whether it is the only one that a foreign key's deletes can use."""
-    others = [each for each in facts.indexes if each.table == index.table and each.name not in {index.name, *dropped}]
+    others = [each for each in facts.indexes_of(index.table) if each.name not in {index.name, *dropped}]
     keys = [each for each in facts.foreign_keys if each.table == index.table and _supports(index, each.columns)]
     return any(not any(_supports(other, key.columns) for other in others) for key in keys)
 
@@ -228,13 +225,12 @@ def _is_kept_from_use(facts: Facts, index: Index) -> bool:
 
 def foreign_keys(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
     """Foreign keys whose parent's rows are deleted, and every delete reads the whole referring table."""
-    tables = {each.name: each for each in facts.tables}
     done = set()
     for key in facts.foreign_keys:
-        table = tables.get(key.table)
+        table = facts.table_by_name.get(key.table)
         if not table or table.locked or table.bytes < limits.foreign_key_table_bytes or not key.deletes:
             continue
-        if any(_supports(each, key.columns) for each in facts.indexes if each.table == key.table):
+        if any(_supports(each, key.columns) for each in facts.indexes_of(key.table)):
             continue
         if (key.table, key.columns) not in done:
             done.add((key.table, key.columns))
@@ -255,7 +251,7 @@ def _foreign_key(key: ForeignKey, table_bytes: int, rows: int) -> Recommendation
         ),
         gain="a delete reads a few blocks instead of the table: nobody knows how much before it is measured",
         risk="moderate",
-        source="postgres_dba i3, check_postgres has none",
+        source="postgres_dba i3",
         change=Change(
             # The name alone: an index is made in its table's schema.
             statement=f"CREATE INDEX CONCURRENTLY {parts(name)[1]} ON {key.table} ({columns})",

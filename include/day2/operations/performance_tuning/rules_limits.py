@@ -46,7 +46,7 @@ def ages(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
             ),
             gain="the server goes on taking writes",
             risk="moderate",
-            source="check_postgres txn_wraparound, PgHero transaction_id_danger, postgres_dba",
+            source="check_postgres txn_wraparound, PgHero transaction_id_danger",
             score=age / IDS,
             change=vacuum,
             to_do="look first for what holds ids (old transactions, prepared ones, slots); then vacuum",
@@ -137,7 +137,7 @@ def _transaction(found: Transaction) -> Recommendation:
         ),
         gain="vacuum frees what it holds",
         risk="high",
-        source="PgHero long_running_queries, check_postgres txn_idle, postgres_dba",
+        source="PgHero long_running_queries, check_postgres txn_idle, prepared_txns",
         to_do=f"ask its owner; then {end}. What leaves sessions open will do it again: "
         "idle_in_transaction_session_timeout for that role ends them by itself",
     )
@@ -170,7 +170,7 @@ def _slot(facts: Facts, found: Slot) -> Recommendation:
         ),
         gain=f"{size(found.retained_bytes)} of disk",
         risk="high",
-        source="check_postgres replication_slots, postgres_dba",
+        source="check_postgres replication_slots",
         to_do=f"find who used it; if nobody will, SELECT pg_drop_replication_slot({literal(found.name)}): a follower "
         "that needs it must then be rebuilt",
     )

@@ -130,7 +130,7 @@ def memory(facts: Facts, limits: Thresholds, machine: Machine | None) -> Iterato
             ),
             gain="nobody knows before somebody has read its plan",
             risk="none",
-            source="pg_stat_statements.temp_blks_written, check_postgres, PgHero",
+            source="pg_stat_statements.temp_blks_written",
             to_do="an index that gives the order, fewer columns, or SET LOCAL work_mem for this statement alone",
         )
     if not facts.statements:
@@ -147,7 +147,7 @@ def memory(facts: Facts, limits: Thresholds, machine: Machine | None) -> Iterato
             ),
             gain="nobody knows before it is measured",
             risk="none",
-            source="PgHero cache_hit, check_postgres hitratio, postgres_dba",
+            source="PgHero table_hit_rate, check_postgres hitratio",
             score=1 - hit_rate(facts),
             to_do="first the statements that read most blocks (missing indexes, bloat); then memory",
         )
@@ -168,6 +168,6 @@ def _temporary_files(facts: Facts, limits: Thresholds) -> Iterator[Recommendatio
         ),
         gain="nobody knows before the statements are known",
         risk="none",
-        source="check_postgres, pg_stat_database.temp_bytes",
+        source="pg_stat_database.temp_bytes",
         to_do="create pg_stat_statements, and look again",
     )

@@ -181,7 +181,7 @@ def _wal_size(facts: Facts, limits: Thresholds, machine: Machine) -> Iterator[Re
             ),
             gain="fewer checkpoints write fewer pages, and fewer whole pages to the log; recovery after a crash "
             "takes longer",
-            source="check_postgres checkpoint; PostgreSQL's WAL Configuration",
+            source="PostgreSQL's WAL Configuration",
             risk="moderate",
         ),
     )

@@ -55,7 +55,7 @@ def slow(facts: Facts, limits: Thresholds, explained: frozenset[int]) -> Iterato
             evidence=measured(each, facts),
             gain="nobody knows before somebody has read its plan",
             risk="none",
-            source="PgHero slow_queries, postgres_dba",
+            source="PgHero slow_queries, postgres_dba s1",
             score=of_all,
             to_do="EXPLAIN (ANALYZE, BUFFERS) with real values, on a restored copy",
         )
@@ -111,10 +111,9 @@ def regressed(facts: Facts, limits: Thresholds, earlier: dict[int, Before]) -> I
 def missing_indexes(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
     """Indexes that top statements would use, best first; what one serves, no other is advised for."""
     by_id = {each.query_id: each for each in facts.statements}
-    tables = {each.name: each for each in facts.tables}
     by_index: dict[tuple[str, tuple[str, ...]], list[Trial]] = defaultdict(list)
     for trial in facts.trials:
-        known = trial.query_id in by_id and trial.object in tables
+        known = trial.query_id in by_id and trial.object in facts.table_by_name
         if trial.kind in ("index", "plan") and known and _counts(by_id[trial.query_id], facts, trial, limits):
             by_index[trial.object, trial.columns].append(trial)
     served: set[int] = set()
@@ -142,7 +141,7 @@ def _saves(statement: Statement, trial: Trial) -> float:
 
 def _counts(statement: Statement, facts: Facts, trial: Trial, limits: Thresholds) -> bool:
     """Whether what was measured says the same as the plan: many blocks for few rows, and a share of the time."""
-    table = next(each for each in facts.tables if each.name == trial.object)
+    table = facts.table_by_name[trial.object]
     if statement.calls < limits.calls or statement.total_ms < limits.share * facts.statements_ms:
         return False
     if table.bytes < limits.index_table_bytes:
@@ -159,7 +158,7 @@ def _missing(facts: Facts, table: str, columns: tuple[str, ...], trials: list[Tr
     saved = sum(_saves(by_id[each.query_id], each) for each in trials) / max(facts.statements_ms, 1e-9)
     weighed = all(each.kind == "index" for each in trials)
     one = next(each for each in trials if each.query_id == found[0].query_id)
-    rows = next(each.rows for each in facts.tables if each.name == table)
+    rows = facts.table_by_name[table].rows
     name, listed = index_name(table, columns), ", ".join(columns)
     gain = "nobody knows before it is measured: HypoPG is not there, so the planner was not asked"
     cost: tuple[Evidence, ...] = (evidence("rows read and thrown away", one.rows_removed, "rows a call", PLANNED),)
@@ -178,7 +177,7 @@ def _missing(facts: Facts, table: str, columns: tuple[str, ...], trials: list[Tr
         evidence=(*measured(found[0], facts), *cost),
         gain=gain,
         risk="moderate",
-        source="HypoPG what-if over pg_stat_statements (dexter, PgHero suggested_indexes)",
+        source="HypoPG what-if over pg_stat_statements (as dexter does)",
         score=min(1.0, saved),
         change=Change(
             statement=f"CREATE INDEX CONCURRENTLY {parts(name)[1]} ON {table} ({listed})",

@@ -66,7 +66,7 @@ def _vacuum(facts: Facts, table: Table, limits: Thresholds) -> Iterator[Recommen
         ),
         gain=f"up to {size(table.bytes * dead)} may be used again, and scans read no dead rows",
         risk="safe",
-        source="postgres_dba v1, check_postgres last_vacuum",
+        source="postgres_dba v2, check_postgres last_vacuum",
         score=dead,
         change=Change(f"VACUUM (ANALYZE) {table.name}", NOTHING_TO_REVERSE, VACUUM_LOCKS),
         to_do=to_do,
@@ -95,7 +95,7 @@ def _analyze(table: Table, limits: Thresholds) -> Iterator[Recommendation]:
         ),
         gain="plans fit the data; how much that is, only the statements' times show",
         risk="safe",
-        source="check_postgres last_analyze, autovacuum_analyze_scale_factor doubled",
+        source="check_postgres last_analyze; twice autovacuum_analyze_scale_factor",
         score=min(1.0, changed),
         change=Change(f"ANALYZE {table.name}", NOTHING_TO_REVERSE, VACUUM_LOCKS),
     )
@@ -141,7 +141,7 @@ def _autovacuum_setting(table: Table, says: str, statement: str, reverse: str) -
         ),
         gain="autovacuum comes while there is little to do: less dead rows, statistics that fit",
         risk="safe",
-        source="postgres_dba v1; PostgreSQL's Routine Vacuuming",
+        source="postgres_dba v2; PostgreSQL's Routine Vacuuming",
         score=table.dead / max(1, table.live + table.dead),
         change=Change(statement, reverse, "SHARE UPDATE EXCLUSIVE on the table, for a moment"),
     )
@@ -175,8 +175,8 @@ def _table_bloat(facts: Facts, table: Table, limits: Thresholds) -> Iterator[Rec
 
 
 def _index_bloat(facts: Facts, table: Table, limits: Thresholds) -> Iterator[Recommendation]:
-    for index in facts.indexes:
-        if index.table != table.name or not index.valid or index.building or index.partitioned:
+    for index in facts.indexes_of(table.name):
+        if not index.valid or index.building or index.partitioned:
             continue
         empty = bloat.index_bloat(index, int(facts.counters.get("block_size", 8192)))
         if empty is None or empty < limits.index_bloat or empty * index.bytes < limits.bloat_bytes:

@@ -1,25 +1,21 @@
--- A row per table and partition with its counters and what bloat is estimated from. Privilege: none; the width of a
--- row is null where the role may not read the table. A table that somebody changes is not waited for: its size is
--- then the one of its last vacuum.
+-- A row per table and partition with its counters and what bloat is estimated from. Privilege: none.
+-- A table that somebody changes is not waited for: its size is then the one of its last vacuum.
 -- https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-ALL-TABLES-VIEW
 with locked as materialized (
     select relation from pg_locks
     where mode = 'AccessExclusiveLock' and relation is not null
       and database = (select oid from pg_database where datname = current_database())
-), widths as materialized (
-    select schemaname, tablename, count(*) as columns, sum((1 - null_frac) * avg_width) as width,
-           max(null_frac) > 0 as nullable
-    from pg_stats where not inherited group by schemaname, tablename
+), vacuums as materialized (
+    select relid from pg_stat_progress_vacuum where datname = current_database()
+), attributes as materialized (
+    select attrelid, count(*) as columns from pg_attribute where attnum > 0 and not attisdropped group by attrelid
 )
 select
     quote_ident(n.nspname) || '.' || quote_ident(c.relname) as name,
     case when c.oid in (select relation from locked) then c.relpages::bigint * current_setting('block_size')::int
          else coalesce(pg_relation_size(c.oid), 0) end as bytes,
-    c.oid in (select relation from locked) as locked, c.relpages as pages, c.reltuples::float8 as rows, c.relnatts as columns,
-    case when w.columns = (select count(*) from pg_attribute a
-                           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
-         then w.width::float8 end as row_bytes,
-    coalesce(w.nullable, false) as nullable,
+    c.oid in (select relation from locked) as locked, c.relpages as pages, c.reltuples::float8 as rows,
+    coalesce(a.columns, 0) as columns,
     coalesce((select option_value::int from pg_options_to_table(c.reloptions) where option_name = 'fillfactor'), 100)
         as fillfactor,
     coalesce((select jsonb_object_agg(option_name, option_value) from pg_options_to_table(c.reloptions)), '{}')
@@ -31,11 +27,11 @@ select
     extract(epoch from now() - greatest(s.last_vacuum, s.last_autovacuum))::float8 as vacuumed_ago,
     extract(epoch from now() - greatest(s.last_analyze, s.last_autoanalyze))::float8 as analyzed_ago,
     age(c.relfrozenxid) as xid_age, mxid_age(c.relminmxid) as mxid_age,
-    exists (select from pg_stat_progress_vacuum v where v.relid = c.oid) as vacuum_runs
+    c.oid in (select relid from vacuums) as vacuum_runs
 from pg_class c
 join pg_namespace n on n.oid = c.relnamespace
 left join pg_stat_all_tables s on s.relid = c.oid
-left join widths w on w.schemaname = n.nspname and w.tablename = c.relname
+left join attributes a on a.attrelid = c.oid
 where c.relkind in ('r', 'm') and c.relpersistence <> 't'
   and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_(toast|temp)'
 order by 1
