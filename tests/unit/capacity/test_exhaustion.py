@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from day2.operations.capacity_review.exhaustion import exhaustion, thresholds
+from day2.operations.capacity_review.forecast import Forecast
 from day2.operations.capacity_review.headroom import POLICIES, Headroom, judge
 from tests.unit.capacity.frames import forecast, line
 
@@ -28,6 +29,25 @@ def test_the_date_is_the_one_that_growth_leads_to():
 def test_a_limit_met_exactly_is_met():
     assert exhaustion(GROWING, current=500.0, limit=500.0).kind == "met_now"
     assert exhaustion(GROWING, current=499.9, limit=500.0).kind == "expected"
+
+
+def by_hand(kind, *peaks):
+    """A forecast whose early, middle and late paths are given, a day a value."""
+    low, middle, high = peaks
+    day = date(2027, 1, 1)
+    return Forecast(
+        name="it", kind=kind, start=day, points=90, median=middle, peak_low=low, peak=middle, peak_high=high
+    )
+
+
+def test_a_day_counts_on_which_the_limit_is_met_exactly():
+    found = exhaustion(by_hand("trend", (1.0, 2.0, 3.0), (2.0, 3.0, 4.0), (3.0, 4.0, 5.0)), current=1.0, limit=3.0)
+    assert [each.day for each in (found.early, found.expected, found.late)] == [1, 2, 3]
+
+
+def test_without_a_trend_a_date_is_possible_and_never_expected():
+    found = exhaustion(by_hand("no_trend", (1.0, 2.0, 3.0), (2.0, 3.0, 4.0), (3.0, 4.0, 5.0)), current=1.0, limit=3.0)
+    assert (found.kind, found.expected, found.late) == ("possible", None, None)
 
 
 def test_a_limit_beyond_the_horizon_has_no_date():
@@ -62,8 +82,8 @@ def test_static_thresholds_stand_beside_every_forecast():
 @given(st.floats(501, 2000), st.floats(1, 500))
 def test_a_higher_limit_is_never_reached_earlier(limit, more):
     lower, higher = (exhaustion(GROWING, current=499.0, limit=each) for each in (limit, limit + more))
-    for date in ("early", "expected", "late"):
-        first, then = getattr(lower, date), getattr(higher, date)
+    for each in ("early", "expected", "late"):
+        first, then = getattr(lower, each), getattr(higher, each)
         assert then is None or (first is not None and first <= then)
 
 

@@ -43,6 +43,15 @@ def test_days_that_nobody_saw_are_not_judged():
     assert np.isfinite(judged.missed[0, 0, 0]).tolist() == [True, True, *[False] * 12]
 
 
+def test_a_day_with_little_before_it_is_no_origin():
+    values = np.arange(140.0)
+    values[:100] = np.nan
+    judged = rolling.judge(Grid.of(values[None, :]), 14)
+    before = [7 * week - 100 for week in rolling.origins(20, 14)]
+    assert np.isfinite(judged.missed[0, 0, :, 0]).tolist() == [days >= 21 for days in before]
+    assert 0 < sum(days >= 21 for days in before) < len(before)
+
+
 def test_holt_follows_a_line_and_passes_over_gaps():
     medians = 10.0 * np.arange(40.0)
     medians[[7, 8, 20]] = np.nan
