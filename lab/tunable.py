@@ -102,7 +102,7 @@ class Bazaar:
         """End the transaction that somebody forgot, and nothing else."""
         self.server.processes.stop(HOLDER)
 
-    def latency(self, script: str, *, calls: int = 200) -> float:
+    def latency(self, script: str, *, calls: int = 100) -> float:
         """Milliseconds that one call of a script takes, by a pgbench of its own: nobody's but its own clock."""
         command = (*self._pgbench(), "-f", f"{SCRIPTS / script}.sql", "-t", str(calls))
         env = self._env("bazaar-probe")

@@ -99,7 +99,7 @@ def test_time_that_cannot_be_told_from_noise_saves_nothing_and_blocks_are_told_i
     assert made.tried[0].saved == 0
     [kept_one] = made.kept
     assert (kept_one.metric, kept_one.share) == ("blocks", -0.2)
-    assert "20 % less blocks" in report.render(made).decode()
+    assert "20 % fewer blocks" in report.render(made).decode()
     assert tried(effects=(noisy,)).gain is None
 
 

@@ -104,7 +104,7 @@ def _interval(axes: Axes, line: float, effect: Effect, *, colour: str) -> None:
     axes.plot([low, high], [line, line], color=colour, linewidth=3, alpha=0.4, solid_capstyle="butt")
     inside = plots.PAPER if effect.metric == "blocks" else colour
     axes.plot([share], [line], color=colour, marker="o", markersize=5.5, markerfacecolor=inside, linestyle="none")
-    told = f"{percent(effect.share)}{' blocks' if effect.metric == 'blocks' else ''}"
+    told = cost(effect.metric, effect.share)
     axes.annotate(told, (max(high, share), line), xytext=(8, 0), textcoords="offset points", va="center", fontsize=7.8)
 
 
@@ -144,6 +144,12 @@ def percent(share: float | None) -> str:
         return "as before"
     number = int(abs(share) * 1000) / 10
     return f"{number:,g} % {'less' if share < 0 else 'more'}" if share < 1 else f"{1 + share:,.1f} times as much"
+
+
+def cost(metric: str, share: float | None) -> str:
+    """How a cost changed: `62 % less` of time, `20 % fewer blocks`."""
+    said = percent(share)
+    return f"{said.replace('less', 'fewer')} blocks" if metric == "blocks" and share else said
 
 
 def _shortened(name: str, most: int = 44) -> str:

@@ -84,7 +84,7 @@ def render(story: Story) -> bytes:
         "outcomes": OUTCOMES,
         "risks": RISKS,
         "modes": MODES,
-        "percent": figures.percent,
+        "cost": figures.cost,
         "decided": decided,
         "sentence": sentence,
         "named": named,
