@@ -74,9 +74,12 @@ class Shop:
         return value, (file or "").rpartition("/")[2]
 
     @contextmanager
-    def load(self, *scripts: str, rate: int = 100, clients: int = 1, survives: bool = True) -> Iterator[None]:
+    def load(
+        self, *scripts: str, rate: int = 100, clients: int = 1, survives: bool = True, more: tuple[str, ...] = ()
+    ) -> Iterator[None]:
         """Call the scripts steadily while the block lasts."""
-        with self.pgbench(*scripts, more=("-T", "300", "-R", str(rate), "-c", str(clients))) as running:
+        steadily = ("-T", "300", "-R", str(rate), "-c", str(clients), *more)
+        with self.pgbench(*scripts, more=steadily) as running:
             yield
             assert not survives or running.poll() is None, running.communicate()
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -96,6 +100,68 @@ def test_without_pg_stat_statements_nothing_is_changed_and_the_remedy_is_told(sh
     assert done["outcome"] == "unmeasured"
     assert "CREATE EXTENSION pg_stat_statements" in done["error"]["next_step"]
     assert shop.notes == []
+
+
+def test_when_nothing_is_counted_any_more_the_change_is_taken_back(shop: Shop) -> None:
+    def note(phase: str, facts: Any) -> None:
+        shop.note(phase, facts)
+        if phase == "applied":
+            shop.run("drop extension pg_stat_statements")
+
+    shop.run("select count(*), max(note) from orders where customer = 7")
+    item = recommended(CREATE, DROP, measured_by=shop.queryids("%where customer = %"))
+    with shop.load(BY_CUSTOMER, rate=40):
+        done = attempt(shop.server, item, POLICY, host=HOST, note=note)
+    assert (done["outcome"], shop.index("day2_orders_customer")) == ("unmeasured", None)
+    assert [phase for phase, _ in shop.notes] == ["apply", "applied", "revert", "reverted"]
+
+
+@pytest.mark.parametrize(("more", "outcome"), [((), "unmeasured"), (("-C",), "kept")])
+def test_what_a_database_sets_is_only_measured_in_sessions_that_began_after_it(
+    shop: Shop, more: tuple[str, ...], outcome: str
+) -> None:
+    verb = 'ALTER DATABASE "the ""shop"" \'x\'"'
+    shop.run(f"{verb} SET cpu_index_tuple_cost = '1000000'")
+    shop.run(f"{verb} SET work_mem = '8MB'")
+    shop.run("select note from orders where id = 7")
+    item = recommended(
+        f"{verb} SET cpu_index_tuple_cost = '0.005'",
+        f"{verb} SET cpu_index_tuple_cost = '1e6'",
+        kind="setting",
+        measured_by=shop.queryids("select note from orders where id = %"),
+    )
+    # A connection for each call is slow.
+    rare = {"block": timedelta(seconds=3), "minimum_calls": 5}
+    policy = POLICY.model_copy(update={"measure": POLICY.measure.model_copy(update=rare)})
+    with shop.load(BY_ID, rate=25, more=more):
+        time.sleep(0.5)
+        done = attempt(shop.server, item, policy, host=HOST, note=shop.note)
+    for name in ("cpu_index_tuple_cost", "work_mem"):
+        shop.run(f"{verb} RESET {name}")
+    assert done["outcome"] == outcome, done["decision"]
+    assert outcome == "kept" or "began before it" in done["decision"]
+
+
+def test_statistics_that_nobody_can_take_back_are_said_to_stay(shop: Shop) -> None:
+    item = recommended("ANALYZE public.orders", "-- nothing to reverse", kind="stale_statistics", risk="safe")
+
+    def note(phase: str, facts: Any) -> None:
+        shop.note(phase, facts)
+        if phase == "applied":
+            threading.Timer(0.8, lambda: shop.run("select pg_stat_statements_reset()")).start()
+
+    with shop.load(BY_ID, rate=60):
+        done = attempt(shop.server, item, POLICY, host=HOST, note=note)
+    assert done["outcome"] == "unmeasured", done["decision"]
+    assert done["decision"].endswith("it was done, and there is nothing that undoes it")
+
+
+def test_statistics_taken_anew_are_kept_when_no_statement_got_worse(shop: Shop) -> None:
+    item = recommended("ANALYZE public.orders", "-- nothing to reverse", kind="stale_statistics", risk="safe")
+    with shop.load(BY_ID, rate=60):
+        done = attempt(shop.server, item, POLICY, host=HOST, note=shop.note)
+    assert done["outcome"] == "kept", done["decision"]
+    assert "it was analyzed" in done["decision"]
 
 
 def test_a_nearly_full_disk_puts_the_change_off(shop: Shop) -> None:

@@ -25,6 +25,11 @@ def test_what_freed_nothing_is_not_kept() -> None:
     assert end("index_bloat", {"bytes": 5}, {"bytes": 5})[0] == "revert"
 
 
+def test_an_index_that_could_not_be_used_is_gone_or_usable() -> None:
+    assert "is gone" in end("invalid_index", {"bytes": 0, "valid": False}, {})[1]
+    assert "can be used now" in end("invalid_index", {"bytes": 5, "valid": False}, {"bytes": 9, "valid": True})[1]
+
+
 def test_harm_outweighs_space() -> None:
     assert end("unused_index", {"bytes": 5_000_000}, {}, "revert")[0] == "revert"
 

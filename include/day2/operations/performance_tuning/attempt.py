@@ -5,15 +5,15 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from day2.errors import PlanRefused, StepFailed
+from day2.errors import Day2Error, PlanRefused, StepFailed
 from day2.inventory.tuning import TuningPolicy
 from day2.operations.performance_tuning import effect, goals, target
 from day2.operations.performance_tuning.apply import NotUndone, apply, revert, state
 from day2.operations.performance_tuning.effect import Effect, Trial, Verdict
-from day2.operations.performance_tuning.measure import NotMeasurable, measure, texts
+from day2.operations.performance_tuning.measure import NotMeasurable, measure, old_sessions, texts
 from day2.operations.performance_tuning.model import Change, Outcome, Recommendation
 from day2.operations.performance_tuning.ready import Deferred, Host, require_ready
 from day2.operations.performance_tuning.samples import Block
@@ -75,6 +75,8 @@ def attempt(
         return tried(recommendation, "advised", refused.happened)
     except Deferred as later:
         return tried(recommendation, "deferred", later.happened)
+    except NotMeasurable as error:
+        return tried(recommendation, "unmeasured", error.happened, more={"error": error.as_dict()})
     except NotUndone:
         raise
     except StepFailed as error:
@@ -99,10 +101,7 @@ def not_to_be_tried(recommendation: Recommendation, policy: TuningPolicy) -> str
 
 
 def _try(this: Attempt) -> dict[str, Any]:
-    try:
-        baseline = this.watch(effect.BEFORE)
-    except NotMeasurable as error:
-        return tried(this.recommendation, "unmeasured", error.happened, more={"error": error.as_dict()})
+    baseline = this.watch(effect.BEFORE)
     if why := _not_measurable(this, baseline):
         return tried(this.recommendation, "unmeasured", f"{why}; nothing was changed")
     # A block may be long: somebody may have come, and the disk may have filled.
@@ -111,16 +110,26 @@ def _try(this: Attempt) -> dict[str, Any]:
     this.note("apply", {"statement": this.change.statement, "reverse": this.change.reverse, "before": before})
     made = _make(this, before)
     this.note("applied", {"state": made})
-    trial, found = _watched(this, baseline, before)
-    found = goals.reached(this.recommendation, before, made, found)
-    more = {**measured(trial, found), "state_before": before, "state_with": made}
-    outcome: Outcome = OUTCOMES[found.verdict]
+    try:
+        trial, found = _watched(this, baseline, before)
+        done = _told(this, trial, goals.reached(this.recommendation, before, made, found))
+    except NotUndone:
+        raise
+    except Day2Error:
+        _take_back(this, before)
+        raise
+    _end(this, before, {**done, "state_before": before, "state_with": made}, in_place=trial.back is None)
+    return {**done, "state_before": before, "state_with": made}
+
+
+def _told(this: Attempt, trial: Trial, found: Effect) -> dict[str, Any]:
+    outcome, says = OUTCOMES[found.verdict], found.says
+    if found.verdict != "keep" and not target.reversible(this.change):
+        outcome = "failed" if found.verdict == "revert" else outcome
+        says = f"{says}; it was done, and there is nothing that undoes it"
     asked = [*trial.judged_by, *(each.queryid for each in found.guards if each.queryid)]
-    done = named(
-        tried(this.recommendation, outcome, found.says, more=more), steadily(lambda: texts(this.server, asked))
-    )
-    _end(this, before, done, in_place=trial.back is None)
-    return done
+    done = tried(this.recommendation, outcome, says, more=measured(trial, found))
+    return named(done, steadily(lambda: texts(this.server, asked)))
 
 
 def _not_measurable(this: Attempt, baseline: Block) -> str:
@@ -143,8 +152,12 @@ def _make(this: Attempt, before: dict[str, Any]) -> dict[str, Any]:
 
 def _watched(this: Attempt, baseline: Block, before: dict[str, Any]) -> tuple[Trial, Effect]:
     """Watch with the change, and where it is cheap once more without; then judge."""
+    made_at = time.monotonic()
     _settle(this)
     after, back = this.watch(effect.WITH), None
+    if target.of(this.change).subject == "database setting":
+        why = old_sessions(this.server, since=time.monotonic() - made_at, block=this.policy.measure.block)
+        after = replace(after, problems=(*after.problems, *([why] if why else [])))
     if this.toggles:
         this.note("revert", {"before": before})
         revert(this.server, this.change, this.policy, before=before)
@@ -164,8 +177,14 @@ def _end(this: Attempt, before: dict[str, Any], done: dict[str, Any], *, in_plac
         this.note("kept", {})
         return
     if in_place:
-        this.note("revert", {"before": before})
-        revert(this.server, this.change, this.policy, before=before)
+        _take_back(this, before)
+    else:
+        this.note("reverted", {})
+
+
+def _take_back(this: Attempt, before: dict[str, Any]) -> None:
+    this.note("revert", {"before": before})
+    revert(this.server, this.change, this.policy, before=before)
     this.note("reverted", {})
 
 

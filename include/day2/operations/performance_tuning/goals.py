@@ -38,6 +38,8 @@ def reached(
 
 
 def _space(before: Mapping[str, Any], made: Mapping[str, Any]) -> str:
+    if before.get("valid") is False:
+        return "the index can be used now" if made else "the index that could not be used is gone"
     freed = before.get("bytes", 0) - made.get("bytes", 0)
     return f"{size(freed)} freed" if freed > 0 else ""
 

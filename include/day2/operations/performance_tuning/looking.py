@@ -34,6 +34,8 @@ def look(connection: psycopg.Connection[Any], target: Target) -> dict[str, Any]:
     seen = found[0] if found else {}
     if target.subject == "setting" and target.name in {each.lower() for each in SESSION}:
         return _in_the_file(connection, seen, target)
+    if target.subject == "database setting" and seen:
+        return {**seen, "value": _as_kept(connection, target.name, seen["value"])}
     return seen
 
 
@@ -49,6 +51,14 @@ def valid(seen: dict[str, Any]) -> bool:
 
 def _steady(seen: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in seen.items() if key not in MOVING}
+
+
+def _as_kept(connection: psycopg.Connection[Any], name: str, text: str) -> str:
+    """A value in the setting's own unit: what was written as 4MB comes back as 4096kB."""
+    with connection.transaction(force_rollback=True):
+        connection.execute("select pg_catalog.set_config(%s, %s, true)", (name, text))
+        [kept] = rows(connection, "tuning_as_set", name=name)
+    return str(kept["value"])
 
 
 def _in_the_file(connection: psycopg.Connection[Any], seen: dict[str, Any], target: Target) -> dict[str, Any]:

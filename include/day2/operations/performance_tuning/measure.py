@@ -46,6 +46,15 @@ def measure(server: Server, name: str, length: timedelta, *, own: Sequence[int] 
     return samples.block(name, found, own=own)
 
 
+def old_sessions(server: Server, *, since: float, block: timedelta) -> str:
+    """What is wrong with a block if clients' sessions are older than the change, which only new ones take over."""
+    with session(server) as connection:
+        [seen] = rows(connection, "tuning_old_sessions", since=since, block=block.total_seconds())
+    if not seen["old"]:
+        return ""
+    return f"{seen['old']} of {seen['working']} working sessions began before it, and do not know the new value"
+
+
 def texts(server: Server, queryids: Sequence[int]) -> dict[int, str]:
     """What people know a statement by: the beginning of it."""
     with session(server) as connection:
