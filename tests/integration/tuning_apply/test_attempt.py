@@ -173,6 +173,16 @@ def test_a_nearly_full_disk_puts_the_change_off(shop: Shop) -> None:
     assert (shop.notes, shop.index("day2_orders_customer")) == ([], None)
 
 
+def test_a_disk_that_filled_while_the_baseline_was_watched_puts_the_change_off(shop: Shop) -> None:
+    used = iter((100_000_000, 899_000_000))
+    filling = Host(cpus=2, disk=lambda: Disk(1_000_000_000, next(used)))
+    with shop.load(BY_ID, rate=60):
+        done = attempt(
+            shop.server, recommended(CREATE, DROP, takes_space=1_000_000), POLICY, host=filling, note=shop.note
+        )
+    assert (done["outcome"], shop.notes, shop.index("day2_orders_customer")) == ("deferred", [], None)
+
+
 def test_a_busy_server_puts_the_change_off(shop: Shop) -> None:
     policy = POLICY.model_copy(update={"low_load": 0.01})
     with shop.load(BY_CUSTOMER, rate=1000, clients=2):
