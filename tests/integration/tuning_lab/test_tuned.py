@@ -13,8 +13,9 @@ import pytest
 
 from day2 import inventory, validation
 from day2.inventory import TuningPolicy
-from day2.operations.performance_tuning import facts_frame, report, story, tuning_csv
+from day2.operations.performance_tuning import afterwards, facts_frame, report, story, tuning_csv
 from day2.operations.performance_tuning.advise import advise
+from day2.operations.performance_tuning.afterwards import Standing
 from day2.operations.performance_tuning.attempt import attempt
 from day2.operations.performance_tuning.collect import collect
 from day2.operations.performance_tuning.configured import thresholds
@@ -43,6 +44,9 @@ class Tuned:
     tried: dict[str, Tried]
     before: float
     after: float
+    records: list[dict[str, Any]]
+    standing: Standing
+    afterwards: Afterwards
     indexes: dict[str, bool]
 
 
@@ -56,14 +60,14 @@ def tuned(bazaar: Bazaar) -> Iterator[Tuned]:
     limits = thresholds(policy.find)
     advice = advise(weigh(server, collect(server), limits), limits)
     chosen = [each for each in advice.recommendations if each.key in (HELPS, HARMS)]
-    before = bazaar.latency("customer", calls=50)
+    before, standing = bazaar.latency("customer", calls=50), afterwards.standing(server)
     host = Host(cpus=2, disk=lambda: Disk(100 * GB, 50 * GB))
-    records = [attempt(server, each, policy, host=host, note=_unnoted) for each in chosen]
-    after = bazaar.latency("customer", calls=50)
-    at = datetime.now(UTC).isoformat()
+    made = [attempt(server, each, policy, host=host, note=_unnoted) for each in chosen]
     # As the ledger would give them back.
-    tried = {each["key"]: story.tried(DATABASE, at, each) for each in json.loads(json.dumps(records))}
-    yield Tuned(policy, advice, tried, before, after, bazaar.indexes())
+    records = json.loads(json.dumps(made))
+    after, seen = bazaar.latency("customer", calls=50), afterwards.look(server, records, before=standing, settled=[])
+    tried = {each["key"]: story.tried(DATABASE, datetime.now(UTC).isoformat(), each) for each in records}
+    yield Tuned(policy, advice, tried, before, after, records, standing, seen, bazaar.indexes())
     bazaar.stop()
 
 
@@ -98,16 +102,29 @@ def test_the_index_that_makes_writing_dearer_is_reverted_and_gone(tuned: Tuned) 
 
 
 def test_both_are_judged_good_by_the_suites(tuned: Tuned) -> None:
-    as_meant = {HELPS: "day2_orders_customer_id" in tuned.indexes, HARMS: "day2_clicks_page_id" not in tuned.indexes}
-    afterwards = Afterwards(list(tuned.indexes.values()).count(False), False, 0, 0, 0, as_meant)
+    assert tuned.afterwards == Afterwards(0, False, 0, 0, 0, {HELPS: True, HARMS: True})
     tried = list(tuned.tried.values())
-    database = facts_frame.database_row(DATABASE, tuned.advice, tried, afterwards=afterwards, policy=tuned.policy)
+    database = facts_frame.database_row(DATABASE, tuned.advice, tried, afterwards=tuned.afterwards, policy=tuned.policy)
     changes = facts_frame.change_rows(
-        tried, afterwards=afterwards, policy=tuned.policy, allowed=dict.fromkeys(tuned.tried, True)
+        tried, afterwards=tuned.afterwards, policy=tuned.policy, allowed=dict.fromkeys(tuned.tried, True)
     )
     for rows, suite in (([database], facts_frame.SUITE), (changes, facts_frame.CHANGE_SUITE)):
         result = validation.run(rows, suite)
         assert result.passed, result.report()
+
+
+def test_a_change_that_somebody_took_back_meanwhile_is_noticed(bazaar: Bazaar, tuned: Tuned) -> None:
+    server = Server(LOOPBACK, bazaar.server.port, "day2_tuning", DATABASE, PASSWORD)
+    with bazaar.server.connect(DATABASE) as connection:
+        connection.execute("DROP INDEX bazaar.day2_orders_customer_id")
+        connection.execute("ALTER SYSTEM SET max_connections = 90")
+        connection.execute("SELECT pg_reload_conf()")
+    deadline = time.monotonic() + 10
+    while afterwards.standing(server).pending == tuned.standing.pending and time.monotonic() < deadline:
+        time.sleep(0.1)
+    seen = afterwards.look(server, tuned.records, before=tuned.standing, settled=[True, False])
+    assert seen.as_meant == {HELPS: False, HARMS: True}
+    assert (seen.pending_restart, seen.interrupted, seen.put_in_order, seen.restarted) == (1, 2, 1, False)
 
 
 def test_the_page_tells_both_with_their_plots_and_what_is_left(tuned: Tuned) -> None:

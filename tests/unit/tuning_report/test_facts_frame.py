@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from day2.inventory.tuning import TuningPolicy
+from day2.operations.performance_tuning.afterwards import rebuilt
 from day2.operations.performance_tuning.facts_frame import Afterwards, change_rows, database_row, gained
 from day2.operations.performance_tuning.model import Advice
 from day2.operations.performance_tuning.story import Watched
@@ -68,3 +69,9 @@ def test_a_policy_that_only_advises_allows_no_change():
     policy = TuningPolicy()
     row = database_row("shop", None, [tried()], afterwards=WHOLE, policy=policy)
     assert (row["changes_tried"], row["changes_allowed"]) == (1, 0)
+
+
+def test_what_a_rebuild_leaves_is_looked_for_under_the_name_of_its_index():
+    rebuild = replace(INDEX, change=replace(INDEX.change, statement='REINDEX INDEX CONCURRENTLY shop."Old"'))
+    records = [{"recommendation": asdict(each)} for each in (INDEX, rebuild, replace(INDEX, change=None))]
+    assert rebuilt(records) == [("shop", "Old")]

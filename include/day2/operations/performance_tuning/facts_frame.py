@@ -13,6 +13,8 @@ from day2.operations.performance_tuning.story import Tried
 
 SUITE = "performance_tuning"
 CHANGE_SUITE = "performance_tuning_changes"
+# Outcomes of what changed nothing: there is nothing to judge.
+UNTRIED = frozenset({"advised", "deferred"})
 # Of these kinds the statement puts something in order: there is no earlier state that anybody wants back.
 NOTHING_TO_TAKE_BACK = frozenset({"index_bloat", "table_bloat", "invalid_index", "stale_statistics", "vacuum_lag"})
 
@@ -40,7 +42,7 @@ def database_row(
         "target": name,
         "looked_at": advice is not None,
         "not_possible": None if advice is None else len(advice.not_possible),
-        "changes_tried": sum(each.outcome not in ("advised", "deferred") for each in tried),
+        "changes_tried": sum(each.outcome not in UNTRIED for each in tried),
         "changes_allowed": 0 if policy.mode == "advise" else policy.max_changes,
         "interrupted": afterwards.interrupted,
         "put_in_order": afterwards.put_in_order,
@@ -61,7 +63,7 @@ def change_rows(
     return [
         _row(each, least, as_meant=(afterwards.as_meant or {}).get(each.recommendation.key), allowed=allowed)
         for each in tried
-        if each.outcome not in ("advised", "deferred")
+        if each.outcome not in UNTRIED
     ]
 
 
