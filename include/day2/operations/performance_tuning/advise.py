@@ -59,7 +59,7 @@ def advise(
 ) -> Advice:
     """What is worth doing, most first. `earlier` is `remembered` of the last run, for what became slower."""
     limits = limits or Thresholds()
-    found = list(_everywhere(facts, limits, machine, earlier or {}))
+    found = list(_everywhere(facts, limits, machine=machine, earlier=earlier or {}))
     if not facts.standby:
         found += _on_primary(facts, limits)
     explained = frozenset(q for each in found if each.change for q in each.change.measured_by)
@@ -74,7 +74,7 @@ def advise(
 
 
 def remembered(facts: Facts) -> dict[str, Any]:
-    """What the next run compares with: statements' counters, settings, indexes; small enough for a record."""
+    """What the next run compares with: statements' counters, settings; small enough for a record."""
     return {
         "server": facts.server,
         "version": facts.version,
@@ -84,14 +84,14 @@ def remembered(facts: Facts) -> dict[str, Any]:
         "statements_ms": round(facts.statements_ms, 3),
         "statements": {str(s.query_id): [s.calls, round(s.total_ms, 3)] for s in facts.statements},
         "settings": {s.name: {"value": s.value, "unit": s.unit, "source": s.source} for s in facts.settings},
-        "indexes": {each.name: each.definition for each in facts.indexes},
         "tables": len(facts.tables),
+        "indexes": len(facts.indexes),
         "counters": dict(facts.counters),
     }
 
 
 def _everywhere(
-    facts: Facts, limits: Thresholds, machine: Machine | None, earlier: Mapping[str, Any]
+    facts: Facts, limits: Thresholds, *, machine: Machine | None, earlier: Mapping[str, Any]
 ) -> Iterator[Recommendation]:
     before = {int(key): Before(int(calls), float(ms)) for key, (calls, ms) in earlier.get("statements", {}).items()}
     yield from rules_limits.transactions(facts, limits)

@@ -50,14 +50,14 @@ def weigh(server: Server, facts: Facts, limits: Thresholds, *, machine: Machine 
     trees = {each.query_id: candidates.parse(each.text) for each in top}
     found: list[Trial] = []
     unread = 0
-    with _bench(server, facts, trees, machine) as bench:
+    with _bench(server, facts, trees=trees, machine=machine) as bench:
         for each in top:
             if trees[each.query_id] is None or each.is_cut:
                 unread += 1
                 continue
             try:
                 with bench.connection.transaction():
-                    found += _tried(bench, each, trees[each.query_id], limits)
+                    found += _tried(bench, each, tree=trees[each.query_id], limits=limits)
             except errors.InsufficientPrivilege as error:
                 bench.denied.append(_not_allowed(facts, error))
             except (errors.QueryCanceled, errors.LockNotAvailable):
@@ -80,7 +80,7 @@ def worth_it(facts: Facts, limits: Thresholds) -> list[Statement]:
 
 
 @contextmanager
-def _bench(server: Server, facts: Facts, trees: Mapping[int, Any], machine: Machine | None) -> Iterator[Bench]:
+def _bench(server: Server, facts: Facts, *, trees: Mapping[int, Any], machine: Machine | None) -> Iterator[Bench]:
     wanted = {name for tree in trees.values() if tree is not None for _, name in candidates.names(tree)}
     with server.connect() as connection, connection.transaction(force_rollback=True):
         connection.execute(f"set local statement_timeout = '{PLAN_SECONDS}s'".encode())
@@ -131,7 +131,7 @@ def _hypopg(bench: Bench, facts: Facts) -> str:
     return ""
 
 
-def _tried(bench: Bench, statement: Statement, tree: Any, limits: Thresholds) -> Iterator[Trial]:
+def _tried(bench: Bench, statement: Statement, *, tree: Any, limits: Thresholds) -> Iterator[Trial]:
     from psycopg import sql
 
     schemas = dict.fromkeys(place[0] for place in bench.columns)
@@ -148,7 +148,7 @@ def _tried(bench: Bench, statement: Statement, tree: Any, limits: Thresholds) ->
         yield from cheaper
         if not cheaper:
             wanted = [found for *there, found in candidates.candidates(tree, bench.columns) if tuple(there) == place]
-            yield from _with_indexes(bench, statement, (place, now), wanted)
+            yield from _with_indexes(bench, statement, where=(place, now), wanted=wanted)
 
 
 def _with_other_costs(bench: Bench, statement: Statement, place: Place) -> Iterator[Trial]:
@@ -164,7 +164,7 @@ def _with_other_costs(bench: Bench, statement: Statement, place: Place) -> Itera
 
 
 def _with_indexes(
-    bench: Bench, statement: Statement, where: tuple[Place, Plan], wanted: list[tuple[str, ...]]
+    bench: Bench, statement: Statement, *, where: tuple[Place, Plan], wanted: list[tuple[str, ...]]
 ) -> Iterator[Trial]:
     from psycopg import sql
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from itertools import combinations
 
 from day2.operations.performance_tuning.facts import Facts, ForeignKey, Index
@@ -33,6 +34,16 @@ BYTES_A_ROW = 40
 LEFTOVERS = ("_ccnew", "_ccold")
 
 
+@dataclass(frozen=True)
+class Why:
+    """What speaks for dropping an index."""
+
+    says: str
+    more: tuple[Evidence, ...]
+    risk: Risk
+    source: str
+
+
 def surplus(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
     """Indexes to drop: duplicate and redundant ones first, then those that nobody used."""
     dropped: set[str] = set()
@@ -42,9 +53,9 @@ def surplus(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
             continue
         dropped.add(gone.name)
         keepers.add(kept.name)
-        yield _surplus(facts, kind, gone, kept)
+        yield _surplus(facts, kind, gone=gone, kept=kept)
     for each in facts.indexes:
-        if each.name not in dropped | keepers and _is_unused(facts, each, limits, dropped):
+        if each.name not in dropped | keepers and _is_unused(facts, each, limits=limits, dropped=dropped):
             yield _unused(facts, each)
 
 
@@ -87,17 +98,17 @@ def _redundant(facts: Facts, limits: Thresholds) -> Iterator[tuple[Kind, Index, 
                 yield "redundant_index", short, long
 
 
-def _surplus(facts: Facts, kind: Kind, gone: Index, kept: Index) -> Recommendation:
+def _surplus(facts: Facts, kind: Kind, *, gone: Index, kept: Index) -> Recommendation:
     says = {
         "duplicate_index": f"{gone.name} is the same as {kept.name}: every write keeps both",
         "redundant_index": f"{gone.name} is the beginning of {kept.name}, which serves the same searches",
     }[kind]
     compared = evidence("definition of the one that stays", kept.definition, "", "select pg_get_indexdef(indexrelid)")
     source = "postgres_dba i2, PgHero duplicate_indexes"
-    return _drop(facts, kind, gone, says=says, more=(compared,), risk="moderate", source=source)
+    return _drop(facts, kind, gone, why=Why(says, (compared,), "moderate", source))
 
 
-def _is_unused(facts: Facts, index: Index, limits: Thresholds, dropped: Collection[str]) -> bool:
+def _is_unused(facts: Facts, index: Index, *, limits: Thresholds, dropped: Collection[str]) -> bool:
     windows = [facts.window, *(each.window for each in facts.standbys)]
     blind = any(each.part == "standby" for each in facts.denied)
     return bool(
@@ -117,21 +128,13 @@ def _unused(facts: Facts, index: Index) -> Recommendation:
     windows = (facts.window, *(each.window for each in facts.standbys))
     counted = evidence("counted for at least", round(min(windows) / DAY, 1), "days", "select stats_reset …")
     asked = ", ".join(["this server", *(each.label for each in facts.standbys)])
-    return _drop(
-        facts,
-        "unused_index",
-        index,
-        says=f"{index.name} was not used since {duration(min(windows))} ago, on {asked}",
-        more=(counted,),
-        # An index made within the window looks the same as one that nobody wants.
-        risk="high",
-        source="postgres_dba i1, PgHero unused_indexes, and the standbys' use",
-    )
+    says = f"{index.name} was not used since {duration(min(windows))} ago, on {asked}"
+    # High: an index made within the window looks the same as one that nobody wants.
+    why = Why(says, (counted,), "high", "postgres_dba i1, PgHero unused_indexes, and the standbys' use")
+    return _drop(facts, "unused_index", index, why=why)
 
 
-def _drop(
-    facts: Facts, kind: Kind, index: Index, *, says: str, more: tuple[Evidence, ...], risk: Risk, source: str
-) -> Recommendation:
+def _drop(facts: Facts, kind: Kind, index: Index, *, why: Why) -> Recommendation:
     table = facts.table_by_name.get(index.table)
     writes = table.inserts + table.updates + table.deletes if table else 0
     quoted = literal(index.name)
@@ -146,16 +149,16 @@ def _drop(
     return Recommendation(
         kind=kind,
         object=index.label,
-        says=says,
+        says=why.says,
         evidence=(
             evidence("size", index.bytes, "bytes", BYTES.format(name=quoted)),
             evidence("uses", uses(facts, index), "scans", USE.format(name=quoted)),
             evidence("writes to its table", writes, "rows", "select n_tup_ins + n_tup_upd + n_tup_del …"),
-            *more,
+            *why.more,
         ),
         gain=f"{size(index.bytes)} of disk and memory, and one index less to write for each of the table's rows",
-        risk=risk,
-        source=source,
+        risk=why.risk,
+        source=why.source,
         change=None if index.tablespace else change,
         to_do=f"{change.statement}{elsewhere}" if index.tablespace else "",
     )

@@ -114,7 +114,11 @@ def missing_indexes(facts: Facts, limits: Thresholds) -> Iterator[Recommendation
     by_index: dict[tuple[str, tuple[str, ...]], list[Trial]] = defaultdict(list)
     for trial in facts.trials:
         known = trial.query_id in by_id and trial.object in facts.table_by_name
-        if trial.kind in ("index", "plan") and known and _counts(by_id[trial.query_id], facts, trial, limits):
+        if (
+            trial.kind in ("index", "plan")
+            and known
+            and _counts(facts, by_id[trial.query_id], trial=trial, limits=limits)
+        ):
             by_index[trial.object, trial.columns].append(trial)
     served: set[int] = set()
     while by_index:
@@ -124,7 +128,7 @@ def missing_indexes(facts: Facts, limits: Thresholds) -> Iterator[Recommendation
         if not found:
             continue
         served |= {each.query_id for each in found}
-        yield _missing(facts, key[0], key[1], found)
+        yield _missing(facts, key, trials=found)
         by_index = {
             other: rest
             for other, trials in by_index.items()
@@ -139,7 +143,7 @@ def _saves(statement: Statement, trial: Trial) -> float:
     return statement.total_ms * (1 - trial.cost_after / max(trial.cost_before, 1e-9))
 
 
-def _counts(statement: Statement, facts: Facts, trial: Trial, limits: Thresholds) -> bool:
+def _counts(facts: Facts, statement: Statement, *, trial: Trial, limits: Thresholds) -> bool:
     """Whether what was measured says the same as the plan: many blocks for few rows, and a share of the time."""
     table = facts.table_by_name[trial.object]
     if statement.calls < limits.calls or statement.total_ms < limits.share * facts.statements_ms:
@@ -152,7 +156,8 @@ def _counts(statement: Statement, facts: Facts, trial: Trial, limits: Thresholds
     return reads_it and trial.rows_removed >= 0.9 * max(1.0, table.rows)
 
 
-def _missing(facts: Facts, table: str, columns: tuple[str, ...], trials: list[Trial]) -> Recommendation:
+def _missing(facts: Facts, index: tuple[str, tuple[str, ...]], *, trials: list[Trial]) -> Recommendation:
+    table, columns = index
     by_id = {each.query_id: each for each in facts.statements}
     found = sorted((by_id[each.query_id] for each in trials), key=lambda each: -each.total_ms)
     saved = sum(_saves(by_id[each.query_id], each) for each in trials) / max(facts.statements_ms, 1e-9)

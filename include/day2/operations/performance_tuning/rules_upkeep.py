@@ -112,8 +112,8 @@ def _autovacuum(facts: Facts, table: Table, limits: Thresholds) -> Iterator[Reco
         yield _autovacuum_setting(
             table,
             f"autovacuum is switched off for {table.name}, and nothing stands in for it",
-            reset.format(AUTOVACUUM_OFF),
-            put.format(AUTOVACUUM_OFF, value),
+            statement=reset.format(AUTOVACUUM_OFF),
+            reverse=put.format(AUTOVACUUM_OFF, value),
         )
         return
     factor = float(table.options.get(option, facts.number(option) or 0.2))
@@ -124,12 +124,12 @@ def _autovacuum(facts: Facts, table: Table, limits: Thresholds) -> Iterator[Reco
     yield _autovacuum_setting(
         table,
         f"{table.dead} rows of {table.name} are dead, and autovacuum waits until {allowed:.0f} are",
-        put.format(option, "0.02"),
-        put.format(option, before) if before else reset.format(option),
+        statement=put.format(option, "0.02"),
+        reverse=put.format(option, before) if before else reset.format(option),
     )
 
 
-def _autovacuum_setting(table: Table, says: str, statement: str, reverse: str) -> Recommendation:
+def _autovacuum_setting(table: Table, says: str, *, statement: str, reverse: str) -> Recommendation:
     return Recommendation(
         kind="autovacuum_settings",
         object=table.name,
