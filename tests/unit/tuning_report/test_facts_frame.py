@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from day2.inventory.tuning import TuningPolicy
 from day2.operations.performance_tuning.afterwards import rebuilt
 from day2.operations.performance_tuning.facts_frame import Afterwards, change_rows, database_row, gained
-from day2.operations.performance_tuning.model import Advice
+from day2.operations.performance_tuning.model import Advice, Change
 from day2.operations.performance_tuning.story import Watched
 from day2.validation.suite import load
 from tests.unit.tuning_report.runs import FASTER, INDEX, NOW, other, tried
@@ -72,6 +72,6 @@ def test_a_policy_that_only_advises_allows_no_change():
 
 
 def test_what_a_rebuild_leaves_is_looked_for_under_the_name_of_its_index():
-    rebuild = replace(INDEX, change=replace(INDEX.change, statement='REINDEX INDEX CONCURRENTLY shop."Old"'))
+    rebuild = replace(INDEX, change=Change('REINDEX INDEX CONCURRENTLY shop."Old"', "", ""))
     records = [{"recommendation": asdict(each)} for each in (INDEX, rebuild, replace(INDEX, change=None))]
     assert rebuilt(records) == [("shop", "Old")]
