@@ -65,6 +65,10 @@ def test_every_planted_fault_is_found_and_nothing_else(tuned: lab_postgres.Serve
     assert json.loads(json.dumps(facts.as_dict()))["database"] == sick
     assert all(each.evidence and each.gain and each.source for each in advice.recommendations)
     assert all(each.change or each.to_do for each in advice.recommendations)
+    with tuned.connect(sick) as connection:
+        for query in {each.query for one in advice.recommendations for each in one.evidence}:
+            if query.startswith(("select ", "show ")):
+                assert connection.execute(query).description, query
 
 
 @pytest.mark.parametrize("limits", [Thresholds(), SMALL], ids=["defaults", "small"])

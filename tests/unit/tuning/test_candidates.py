@@ -37,6 +37,16 @@ def found(text: str) -> set[str]:
         ("with x as (select * from orders where status = $1) select * from x where id = $2", {"orders(status)"}),
         ("insert into orders select * from orders where status = $1", {"orders(status)"}),
         ("select * from orders order by created_at desc limit $1", {"orders(created_at)"}),
+        (
+            "delete from orders using customers c where orders.customer_id = c.id and c.name = $1",
+            {"customers(id)", "customers(name, id)", "customers(name)", "orders(customer_id)"},
+        ),
+        ("select * from rows from (f($1), g($2)) as x (id, b), orders where orders.status = $3", {"orders(status)"}),
+        (
+            "select * from generate_series(1, 3) g, orders where status = $1 and id = g",
+            {"orders(status)", "orders(id)", "orders(status, id)"},
+        ),
+        ("select * from orders where (status, id) = ($1, $2)", set()),
         # One of two may be it: nothing is known of either alone.
         ("select * from orders where status = $1 or id = $2", set()),
         # An expression needs an index of its own, which its column's would not be.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ def parse(text: str) -> Any | None:
     import sqlglot
     from sqlglot import errors, exp
 
+    # What it does not know it tells the log of, with the whole text.
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
     try:
         found = sqlglot.parse(PARAMETER.sub(r"\1 ", readable(text)), dialect="postgres")
     except (errors.SqlglotError, RecursionError):
@@ -47,7 +50,8 @@ def names(tree: Any) -> set[tuple[str, str]]:
     from sqlglot import exp
 
     inner = {each.alias_or_name for each in tree.find_all(exp.CTE)}
-    return {(_schema(each), _name(each.this)) for each in tree.find_all(exp.Table) if each.name not in inner or each.db}
+    named = [each for each in tree.find_all(exp.Table) if isinstance(each.this, exp.Identifier)]
+    return {(_schema(each), _name(each.this)) for each in named if each.name not in inner or each.db}
 
 
 def candidates(
@@ -137,18 +141,25 @@ def _conjuncts(condition: Any) -> Iterator[Any]:
 
 def _aliases(query: Any, columns: Mapping[tuple[str, str], frozenset[str]]) -> dict[str, tuple[str, str]]:
     """The tables of this query alone, by what it calls them."""
+    found = {}
+    for table in _tables(query):
+        name = _name(table.this)
+        if place := _known(_schema(table), name, columns):
+            found[table.alias or name] = place
+    return found
+
+
+def _tables(query: Any) -> Iterator[Any]:
+    """Those that it reads itself, also by joins and USING; not its subqueries'."""
     from sqlglot import exp
 
-    sources = [query.args.get("from_") or query.args.get("from"), query.this, *(query.args.get("joins") or [])]
-    tables = [getattr(each, "this", each) if isinstance(each, exp.From | exp.Join) else each for each in sources]
-    found = {}
-    for table in tables:
-        if isinstance(table, exp.Table) and (place := _known(_schema(table), _name(table.this), columns)):
-            found[table.alias or _name(table.this)] = place
-            for join in table.args.get("joins") or []:
-                if isinstance(join.this, exp.Table) and (one := _known(_schema(join.this), join.this.name, columns)):
-                    found[join.this.alias or join.this.name] = one
-    return found
+    clauses = [query.args.get("from_") or query.args.get("from"), *(query.args.get("joins") or [])]
+    sources = [*(each.this for each in clauses if each), query.this, *(query.args.get("using") or [])]
+    tables = [each for each in sources if isinstance(each, exp.Table)]
+    nested = [join.this for table in tables for join in table.args.get("joins") or []]
+    for table in [*tables, *nested]:
+        if isinstance(table, exp.Table) and isinstance(table.this, exp.Identifier):
+            yield table
 
 
 def _known(schema: str, name: str, columns: Mapping[tuple[str, str], frozenset[str]]) -> tuple[str, str] | None:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
+from day2.operations.performance_tuning import queries
 from day2.operations.performance_tuning.facts import Facts, ForeignKey, Index
 from day2.operations.performance_tuning.model import Change, Evidence, Kind, Recommendation, Risk
 from day2.operations.performance_tuning.thresholds import DAY, Thresholds
@@ -21,14 +22,10 @@ from day2.operations.performance_tuning.wording import (
     create_concurrently,
     evidence,
     index_name,
-    literal,
     parts,
 )
 from day2.units import duration, size
 
-USE = "select idx_scan from pg_stat_user_indexes where indexrelid = {name}::regclass"
-BYTES = "select pg_relation_size({name}::regclass)"
-VALID = "select indisvalid from pg_index where indexrelid = {name}::regclass"
 # Of a plain index, generously.
 BYTES_A_ROW = 40
 LEFTOVERS = ("_ccnew", "_ccold")
@@ -103,7 +100,12 @@ def _surplus(facts: Facts, kind: Kind, *, gone: Index, kept: Index) -> Recommend
         "duplicate_index": f"{gone.name} is the same as {kept.name}: every write keeps both",
         "redundant_index": f"{gone.name} is the beginning of {kept.name}, which serves the same searches",
     }[kind]
-    compared = evidence("definition of the one that stays", kept.definition, "", "select pg_get_indexdef(indexrelid)")
+    compared = evidence(
+        "definition of the one that stays",
+        kept.definition,
+        "",
+        queries.of_index("pg_get_indexdef(indexrelid)", kept.name),
+    )
     source = "postgres_dba i2, PgHero duplicate_indexes"
     return _drop(facts, kind, gone, why=Why(says, (compared,), "moderate", source))
 
@@ -126,7 +128,7 @@ def _is_unused(facts: Facts, index: Index, *, limits: Thresholds, dropped: Colle
 
 def _unused(facts: Facts, index: Index) -> Recommendation:
     windows = (facts.window, *(each.window for each in facts.standbys))
-    counted = evidence("counted for at least", round(min(windows) / DAY, 1), "days", "select stats_reset …")
+    counted = evidence("counted for at least", round(min(windows) / DAY, 1), "days", queries.COUNTED_SINCE)
     asked = ", ".join(["this server", *(each.label for each in facts.standbys)])
     says = f"{index.name} was not used since {duration(min(windows))} ago, on {asked}"
     # High: an index made within the window looks the same as one that nobody wants.
@@ -137,7 +139,6 @@ def _unused(facts: Facts, index: Index) -> Recommendation:
 def _drop(facts: Facts, kind: Kind, index: Index, *, why: Why) -> Recommendation:
     table = facts.table_by_name.get(index.table)
     writes = table.inserts + table.updates + table.deletes if table else 0
-    quoted = literal(index.name)
     change = Change(
         statement=f"DROP INDEX CONCURRENTLY {index.name}",
         reverse=create_concurrently(index.definition),
@@ -151,9 +152,14 @@ def _drop(facts: Facts, kind: Kind, index: Index, *, why: Why) -> Recommendation
         object=index.label,
         says=why.says,
         evidence=(
-            evidence("size", index.bytes, "bytes", BYTES.format(name=quoted)),
-            evidence("uses", uses(facts, index), "scans", USE.format(name=quoted)),
-            evidence("writes to its table", writes, "rows", "select n_tup_ins + n_tup_upd + n_tup_del …"),
+            evidence("size", index.bytes, "bytes", queries.size(index.name)),
+            evidence("uses", uses(facts, index), "scans", queries.uses(index.name)),
+            evidence(
+                "writes to its table",
+                writes,
+                "rows",
+                queries.of_table("n_tup_ins + n_tup_upd + n_tup_del", index.table),
+            ),
             *why.more,
         ),
         gain=f"{size(index.bytes)} of disk and memory, and one index less to write for each of the table's rows",
@@ -177,9 +183,9 @@ def invalid(facts: Facts) -> Iterator[Recommendation]:
             object=each.label,
             says=f"{each.name} is invalid: every write keeps it, no search may use it; {why}",
             evidence=(
-                evidence("valid", "no", "", VALID.format(name=literal(each.name))),
-                evidence("size", each.bytes, "bytes", BYTES.format(name=literal(each.name))),
-                evidence("being built", "no", "", "select relid from pg_stat_progress_create_index"),
+                evidence("valid", "no", "", queries.of_index("indisvalid", each.name)),
+                evidence("size", each.bytes, "bytes", queries.size(each.name)),
+                evidence("being built", "no", "", queries.BUILDING),
             ),
             gain="writes keep no index in vain" if leftover else "the index that somebody wanted is there",
             risk="safe" if leftover else "moderate" if change else "high",
@@ -248,9 +254,9 @@ def _foreign_key(key: ForeignKey, table_bytes: int, rows: int) -> Recommendation
         object=f"{key.table} ({columns})",
         says=f"every delete in {key.parent} reads all of {key.table} for rows that refer to it ({key.name})",
         evidence=(
-            evidence("rows deleted in the parent", key.deletes, "rows", "select n_tup_del from pg_stat_user_tables"),
-            evidence("size of the referring table", table_bytes, "bytes", BYTES.format(name=literal(key.table))),
-            evidence("on delete", key.on_delete, "", "select confdeltype from pg_constraint"),
+            evidence("rows deleted in the parent", key.deletes, "rows", queries.of_table("n_tup_del", key.parent)),
+            evidence("size of the referring table", table_bytes, "bytes", queries.size(key.table)),
+            evidence("on delete", key.on_delete, "", queries.of_key(key.name, key.table)),
         ),
         gain="a delete reads a few blocks instead of the table: nobody knows how much before it is measured",
         risk="moderate",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from day2.operations.performance_tuning import queries
 from day2.operations.performance_tuning.facts import Facts, Sequence, Slot, Transaction
 from day2.operations.performance_tuning.model import Change, Evidence, Kind, Recommendation
 from day2.operations.performance_tuning.thresholds import Thresholds
@@ -11,11 +12,7 @@ from day2.operations.performance_tuning.wording import NOTHING_TO_REVERSE, evide
 from day2.units import duration, size
 
 IDS = 2**31
-AGE = "select {} from pg_database where datname = current_database()"
-LAST = "select last_value from {}"
 RANGES = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
-SLOTS = "select wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), restart_lsn) from pg_replication_slots"
-SESSIONS = "select pid, state, now() - xact_start from pg_stat_activity order by xact_start"
 
 
 def ages(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
@@ -40,8 +37,8 @@ def ages(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
             says=f"{share(age / IDS)} of the ids before the server stops taking writes are used up, and autovacuum, "
             f"which begins at {begins:.0f}, is behind",
             evidence=(
-                evidence("age", age, "ids", AGE.format(function)),
-                evidence("oldest table", oldest.name if oldest else "", "", "select relfrozenxid from pg_class"),
+                evidence("age", age, "ids", queries.of_database(function, "pg_database")),
+                evidence("oldest table", oldest.name if oldest else "", "", queries.OLDEST),
                 *_holders(facts),
             ),
             gain="the server goes on taking writes",
@@ -55,9 +52,9 @@ def ages(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
 
 def _holders(facts: Facts) -> Iterator[Evidence]:
     for each in sorted(facts.transactions, key=lambda one: -one.xid_age)[:1]:
-        yield evidence("oldest transaction's age", each.xid_age, "ids", SESSIONS)
+        yield evidence("oldest transaction's age", each.xid_age, "ids", queries.SESSIONS)
     for slot in sorted(facts.slots, key=lambda one: -one.xid_age)[:1]:
-        yield evidence("oldest slot's age", slot.xid_age, "ids", SLOTS)
+        yield evidence("oldest slot's age", slot.xid_age, "ids", queries.of_slot(slot.name))
 
 
 def sequences(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
@@ -96,10 +93,10 @@ def _sequence(found: Sequence, end: int) -> Recommendation:
         object=found.name,
         says=f"{share(used)} of its values are used up; after {end} every insert fails",
         evidence=(
-            evidence("last value", found.last or 0, "", LAST.format(found.name)),
-            evidence("end", end, "", "select max_value from pg_sequences; the column's type"),
+            evidence("last value", found.last or 0, "", queries.of_sequence(found.name)),
+            evidence("end", end, "", queries.of_sequence(found.name)),
             evidence(
-                "fills", f"{found.column} {found.column_type}".strip() or "nothing", "", "select … from pg_depend"
+                "fills", f"{found.column} {found.column_type}".strip() or "nothing", "", queries.filled_by(found.name)
             ),
         ),
         gain="inserts go on",
@@ -131,9 +128,11 @@ def _transaction(found: Transaction) -> Recommendation:
         says=f"a transaction of {who} is open for {duration(found.seconds)} ({found.state}): vacuum removes nothing "
         "that it may still see, and its locks stay",
         evidence=(
-            evidence("open for", found.seconds, "s", SESSIONS),
-            evidence("ids held", found.xid_age, "ids", "select age(backend_xmin) from pg_stat_activity"),
-            evidence("last statement", found.query, "", "select query from pg_stat_activity"),
+            evidence("open for", found.seconds, "s", queries.of_session("state, now() - xact_start", found.pid)),
+            evidence(
+                "ids held", found.xid_age, "ids", queries.of_session("age(backend_xid), age(backend_xmin)", found.pid)
+            ),
+            evidence("last statement", found.query, "", queries.of_session("query", found.pid)),
         ),
         gain="vacuum frees what it holds",
         risk="high",
@@ -163,10 +162,10 @@ def _slot(facts: Facts, found: Slot) -> Recommendation:
         object=found.name,
         says=says,
         evidence=(
-            evidence("kept", found.retained_bytes, "bytes", SLOTS),
-            evidence("active", "yes" if found.active else "no", "", "select active from pg_replication_slots"),
-            evidence("status", found.wal_status, "", "select wal_status from pg_replication_slots"),
-            evidence("ids held", found.xid_age, "ids", "select age(catalog_xmin) from pg_replication_slots"),
+            evidence("kept", found.retained_bytes, "bytes", queries.of_slot(found.name)),
+            evidence("active", "yes" if found.active else "no", "", queries.of_slot(found.name)),
+            evidence("status", found.wal_status, "", queries.of_slot(found.name)),
+            evidence("ids held", found.xid_age, "ids", queries.of_slot(found.name)),
         ),
         gain=f"{size(found.retained_bytes)} of disk",
         risk="high",
@@ -186,8 +185,8 @@ def connections(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
         object="max_connections",
         says=f"{used:.0f} of {most:.0f} connections are taken, {facts.counters.get('idle', 0):.0f} of them idle",
         evidence=(
-            evidence("taken", used, "connections", "select count(*) from pg_stat_activity"),
-            evidence("idle", facts.counters.get("idle", 0), "connections", "select … where state = 'idle'"),
+            evidence("taken", used, "connections", queries.CONNECTIONS),
+            evidence("idle", facts.counters.get("idle", 0), "connections", queries.CONNECTIONS),
             evidence("limit", most, "connections", "show max_connections"),
         ),
         gain="the next client is let in",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from day2.operations.performance_tuning import queries
 from day2.operations.performance_tuning.facts import Facts, Machine, Statement
 from day2.operations.performance_tuning.model import Recommendation
 from day2.operations.performance_tuning.rules_settings import Harm, advised
@@ -11,6 +12,8 @@ from day2.operations.performance_tuning.rules_statements import is_work, measure
 from day2.operations.performance_tuning.thresholds import DAY, MB, Thresholds
 from day2.operations.performance_tuning.wording import evidence, share
 from day2.units import duration, size
+
+TEMP = "temp_blks_written / calls"
 
 
 def sizes(facts: Facts, limits: Thresholds, machine: Machine | None) -> Iterator[Recommendation]:
@@ -37,7 +40,9 @@ def _work_mem(facts: Facts, limits: Thresholds, machine: Machine) -> Iterator[Re
             says=f"{len(spills)} of the top statements sort or hash on disk: {size(_a_call(facts, top))} a call",
             found=(
                 *measured(top, facts),
-                evidence("written to disk a call", _a_call(facts, top), "bytes", "select temp_blks_written / calls …"),
+                evidence(
+                    "written to disk a call", _a_call(facts, top), "bytes", queries.of_statement(TEMP, top.query_id)
+                ),
                 evidence(
                     "the most that is safe", most, "bytes", "a quarter of the memory by max_connections and sorts"
                 ),
@@ -91,7 +96,7 @@ def _shared_buffers(facts: Facts, limits: Thresholds, machine: Machine) -> Itera
         harm=Harm(
             says=f"{share(1 - hit_rate(facts))} of the blocks were not in shared_buffers, which are {size(now)} of "
             f"{size(machine.ram_bytes)} of memory",
-            found=(evidence("hits", hit_rate(facts), "share", "select blks_hit, blks_read from pg_stat_database"),),
+            found=(evidence("hits", hit_rate(facts), "share", queries.of_database("blks_hit, blks_read")),),
             gain="fewer reads; nobody knows how many before it is measured",
             source="PGTune: a quarter of the memory",
         ),
@@ -126,7 +131,9 @@ def memory(facts: Facts, limits: Thresholds, machine: Machine | None) -> Iterato
             + ("" if machine else "; how much memory is safe is not known"),
             evidence=(
                 *measured(each, facts),
-                evidence("written to disk a call", _a_call(facts, each), "bytes", "select temp_blks_written / calls …"),
+                evidence(
+                    "written to disk a call", _a_call(facts, each), "bytes", queries.of_statement(TEMP, each.query_id)
+                ),
             ),
             gain="nobody knows before somebody has read its plan",
             risk="none",
@@ -141,9 +148,9 @@ def memory(facts: Facts, limits: Thresholds, machine: Machine | None) -> Iterato
             object="shared_buffers",
             says=f"{share(hit_rate(facts))} of the blocks were in shared_buffers",
             evidence=(
-                evidence("read", facts.counters["blocks_read"], "blocks", "select blks_read from pg_stat_database"),
-                evidence("hits", hit_rate(facts), "share", "select blks_hit, blks_read from pg_stat_database"),
-                evidence("counted for", duration(facts.window), "", "select stats_reset from pg_stat_database"),
+                evidence("read", facts.counters["blocks_read"], "blocks", queries.of_database("blks_read")),
+                evidence("hits", hit_rate(facts), "share", queries.of_database("blks_hit, blks_read")),
+                evidence("counted for", duration(facts.window), "", queries.COUNTED_SINCE),
             ),
             gain="nobody knows before it is measured",
             risk="none",
@@ -163,8 +170,8 @@ def _temporary_files(facts: Facts, limits: Thresholds) -> Iterator[Recommendatio
         object=f"database {facts.database}",
         says=f"{size(a_day)} of temporary files a day; by which statements is not known",
         evidence=(
-            evidence("written", facts.counters["temp_bytes"], "bytes", "select temp_bytes from pg_stat_database"),
-            evidence("files", facts.counters["temp_files"], "files", "select temp_files from pg_stat_database"),
+            evidence("written", facts.counters["temp_bytes"], "bytes", queries.of_database("temp_bytes")),
+            evidence("files", facts.counters["temp_files"], "files", queries.of_database("temp_files")),
         ),
         gain="nobody knows before the statements are known",
         risk="none",

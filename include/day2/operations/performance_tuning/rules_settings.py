@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from day2.operations.performance_tuning import queries
 from day2.operations.performance_tuning.facts import Facts, Machine, Setting
 from day2.operations.performance_tuning.model import Change, Evidence, Recommendation, Risk
 from day2.operations.performance_tuning.rules_statements import measured
 from day2.operations.performance_tuning.thresholds import DAY, MB, Thresholds
 from day2.operations.performance_tuning.wording import evidence, literal, share
 
-CHECKPOINTS = "select num_requested, num_timed from pg_stat_checkpointer (before 17: pg_stat_bgwriter)"
-WAL = "select wal_bytes, wal_buffers_full, stats_reset from pg_stat_wal"
 NO_LOCKS = "none; every session takes it over at its next statement"
 AUTO = "postgresql.auto.conf"
 
@@ -101,7 +100,12 @@ def _switched_off(facts: Facts) -> Iterator[Recommendation]:
                 harm=Harm(
                     says=f"{name} is off: dead rows stay, statistics age, and ids run out until the server forces it",
                     found=(
-                        evidence("age of the oldest id", facts.counters.get("xid_age", 0), "ids", "age(datfrozenxid)"),
+                        evidence(
+                            "age of the oldest id",
+                            facts.counters.get("xid_age", 0),
+                            "ids",
+                            queries.of_database("age(datfrozenxid)", "pg_database"),
+                        ),
                     ),
                     gain="the upkeep of every table comes back",
                     source="PostgreSQL's Routine Vacuuming",
@@ -174,10 +178,10 @@ def _wal_size(facts: Facts, limits: Thresholds, machine: Machine) -> Iterator[Re
         harm=Harm(
             says=f"{asked / hours:.0f} checkpoints an hour are forced: max_wal_size is full before checkpoint_timeout",
             found=(
-                evidence("forced", asked, "checkpoints", CHECKPOINTS),
-                evidence("by time", timed, "checkpoints", CHECKPOINTS),
-                evidence("in", hours, "hours", "select stats_reset …"),
-                evidence("log written", counted.get("wal_bytes", 0), "bytes", WAL),
+                evidence("forced", asked, "checkpoints", queries.checkpoints(facts.version)),
+                evidence("by time", timed, "checkpoints", queries.checkpoints(facts.version)),
+                evidence("in", hours, "hours", queries.COUNTED_SINCE),
+                evidence("log written", counted.get("wal_bytes", 0), "bytes", queries.WAL),
             ),
             gain="fewer checkpoints write fewer pages, and fewer whole pages to the log; recovery after a crash "
             "takes longer",
@@ -199,7 +203,7 @@ def _wal_buffers(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
         "64MB",
         harm=Harm(
             says=f"the buffers of the write-ahead log were full {full / seconds:.1f} times a second",
-            found=(evidence("full", full, "times", WAL), evidence("in", seconds / DAY, "days", WAL)),
+            found=(evidence("full", full, "times", queries.WAL), evidence("in", seconds / DAY, "days", queries.WAL)),
             gain="commits wait less for others' writes",
             source="pg_stat_wal.wal_buffers_full",
         ),
@@ -220,7 +224,7 @@ def _vacuum_memory(facts: Facts, machine: Machine | None) -> Iterator[Recommenda
         f"{wanted // MB}MB",
         harm=Harm(
             says=f"a vacuum reads all indexes for the {passes:.0f}th time: its list of dead rows does not fit",
-            found=(evidence("passes", passes, "", "select index_vacuum_count from pg_stat_progress_vacuum"),),
+            found=(evidence("passes", passes, "", queries.VACUUMS),),
             gain="one pass over the indexes a vacuum",
             source="PostgreSQL's Resource Consumption; PGTune",
         ),
@@ -240,8 +244,8 @@ def _parallelism(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
         harm=Harm(
             says=f"of the parallel workers that plans counted with, {share(had / wanted)} were there",
             found=(
-                evidence("wanted", wanted, "workers", "select parallel_workers_to_launch from pg_stat_database"),
-                evidence("had", had, "workers", "select parallel_workers_launched from pg_stat_database"),
+                evidence("wanted", wanted, "workers", queries.of_database("parallel_workers_to_launch")),
+                evidence("had", had, "workers", queries.of_database("parallel_workers_launched")),
             ),
             gain="plans run with the workers that they were chosen for",
             source="pg_stat_database of PostgreSQL 18",
@@ -257,7 +261,7 @@ def _waiting(facts: Facts) -> Iterator[Recommendation]:
                 kind="setting",
                 object=f"setting {each.name}",
                 says=f"{each.name} was changed in a file, and waits for a restart; nobody saw yet whether it starts",
-                evidence=(evidence("now", each.value, each.unit, "select pending_restart from pg_settings"),),
+                evidence=(evidence("now", each.value, each.unit, queries.of_setting(each.name)),),
                 gain="what was decided takes effect",
                 risk="none",
                 source="pg_settings.pending_restart",
@@ -268,9 +272,7 @@ def _waiting(facts: Facts) -> Iterator[Recommendation]:
             kind="setting",
             object=f"setting {error.split(' (')[0]}",
             says=f"the server could not take over a line of its files: {error}",
-            evidence=(
-                evidence("error", error, "", "select name, error from pg_file_settings where error is not null"),
-            ),
+            evidence=(evidence("error", error, "", queries.FILE_ERRORS),),
             gain="the next start does not fail by it",
             risk="none",
             source="pg_file_settings",

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from day2.operations.performance_tuning import queries
 from day2.operations.performance_tuning.facts import Facts, Statement, Trial
 from day2.operations.performance_tuning.model import Change, Evidence, Recommendation
 from day2.operations.performance_tuning.thresholds import Thresholds
@@ -13,9 +14,7 @@ from day2.operations.performance_tuning.wording import CONCURRENTLY, evidence, i
 from day2.units import size
 
 WORK = ("select", "insert", "update", "delete", "with", "merge")
-ASKED = "select calls, total_exec_time, shared_blks_hit + shared_blks_read from pg_stat_statements where queryid = {}"
-HYPOTHETICAL = "EXPLAIN of the generic plan, without and with the index by HypoPG"
-PLANNED = "EXPLAIN of the generic plan"
+ASKED = "calls, total_exec_time, rows, shared_blks_hit + shared_blks_read"
 
 
 def is_work(statement: Statement) -> bool:
@@ -25,7 +24,7 @@ def is_work(statement: Statement) -> bool:
 
 def measured(statement: Statement, facts: Facts) -> tuple[Evidence, ...]:
     """What pg_stat_statements counted."""
-    asked = ASKED.format(statement.query_id)
+    asked = queries.of_statement(ASKED, statement.query_id)
     return (
         evidence("statement", _shown(statement), "", asked),
         evidence("calls", statement.calls, "calls", asked),
@@ -98,7 +97,7 @@ def regressed(facts: Facts, limits: Thresholds, earlier: dict[int, Before]) -> I
             evidence=(
                 *measured(each, facts),
                 evidence("mean time then", before.mean_ms, "ms", "the record of the last run"),
-                evidence("mean time since", since.mean_ms, "ms", ASKED.format(each.query_id)),
+                evidence("mean time since", since.mean_ms, "ms", queries.of_statement(ASKED, each.query_id)),
             ),
             gain=f"{grew * since.calls / 1000:.0f} s in the time looked at, if it becomes as quick as it was",
             risk="none",
@@ -166,13 +165,15 @@ def _missing(facts: Facts, index: tuple[str, tuple[str, ...]], *, trials: list[T
     rows = facts.table_by_name[table].rows
     name, listed = index_name(table, columns), ", ".join(columns)
     gain = "nobody knows before it is measured: HypoPG is not there, so the planner was not asked"
-    cost: tuple[Evidence, ...] = (evidence("rows read and thrown away", one.rows_removed, "rows a call", PLANNED),)
+    cost: tuple[Evidence, ...] = (
+        evidence("rows read and thrown away", one.rows_removed, "rows a call", queries.PLANNED),
+    )
     if weighed:
         gain = f"about {share(saved)} of all statements' time, if time goes as the planner's costs do"
         cost = (
-            evidence("planner's cost now", one.cost_before, "", PLANNED),
-            evidence("planner's cost with it", one.cost_after, "", HYPOTHETICAL),
-            evidence("size with it", one.index_bytes, "bytes", "hypopg_relation_size"),
+            evidence("planner's cost now", one.cost_before, "", queries.PLANNED),
+            evidence("planner's cost with it", one.cost_after, "", queries.HYPOTHETICAL),
+            evidence("size with it", one.index_bytes, "bytes", "hypopg_relation_size, for one session"),
         )
     space = max(one.index_bytes, int(max(rows, 0) * (16 + 12 * len(columns))))
     return Recommendation(

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from day2.operations.performance_tuning import bloat
+from day2.operations.performance_tuning import bloat, queries
 from day2.operations.performance_tuning.facts import Facts, Table
 from day2.operations.performance_tuning.model import Change, Recommendation
 from day2.operations.performance_tuning.thresholds import Thresholds
-from day2.operations.performance_tuning.wording import CONCURRENTLY, NOTHING_TO_REVERSE, evidence, literal, share
+from day2.operations.performance_tuning.wording import CONCURRENTLY, NOTHING_TO_REVERSE, evidence, share
 from day2.units import duration, size
 
-ESTIMATE = "estimate from relpages, reltuples and pg_stats (pgsql-bloat-estimation)"
-OF_TABLE = "select {what} from pg_stat_user_tables where relid = {name}::regclass"
-BYTES = "select pg_relation_size({}::regclass)"
-OPTIONS = "select reloptions from pg_class where oid = {}::regclass"
 VACUUM_LOCKS = "SHARE UPDATE EXCLUSIVE on the table: reads and writes go on"
 AUTOVACUUM_OFF = "autovacuum_enabled"
 
@@ -55,13 +51,13 @@ def _vacuum(facts: Facts, table: Table, limits: Thresholds) -> Iterator[Recommen
         object=table.name,
         says=f"{share(dead)} of the rows in {table.name} are dead; vacuumed {_ago(table.vacuumed_ago)}",
         evidence=(
-            evidence("dead rows", table.dead, "rows", OF_TABLE.format(what="n_dead_tup", name=literal(table.name))),
-            evidence("live rows", table.live, "rows", OF_TABLE.format(what="n_live_tup", name=literal(table.name))),
+            evidence("dead rows", table.dead, "rows", queries.of_table("n_dead_tup", table.name)),
+            evidence("live rows", table.live, "rows", queries.of_table("n_live_tup", table.name)),
             evidence(
                 "vacuumed",
                 _ago(table.vacuumed_ago),
                 "",
-                OF_TABLE.format(what="last_autovacuum", name=literal(table.name)),
+                queries.of_table("last_autovacuum", table.name),
             ),
         ),
         gain=f"up to {size(table.bytes * dead)} may be used again, and scans read no dead rows",
@@ -84,14 +80,10 @@ def _analyze(table: Table, limits: Thresholds) -> Iterator[Recommendation]:
         says=f"{table.changed} rows of {table.name} changed since its statistics were taken "
         f"({_ago(table.analyzed_ago)}): plans are made for a table that is no more",
         evidence=(
-            evidence(
-                "changed", table.changed, "rows", OF_TABLE.format(what="n_mod_since_analyze", name=literal(table.name))
-            ),
-            evidence("live rows", table.live, "rows", OF_TABLE.format(what="n_live_tup", name=literal(table.name))),
-            evidence("rows the planner counts with", table.rows, "rows", "select reltuples from pg_class"),
-            evidence(
-                "analyzed", _ago(table.analyzed_ago), "", OF_TABLE.format(what="last_analyze", name=literal(table.name))
-            ),
+            evidence("changed", table.changed, "rows", queries.of_table("n_mod_since_analyze", table.name)),
+            evidence("live rows", table.live, "rows", queries.of_table("n_live_tup", table.name)),
+            evidence("rows the planner counts with", table.rows, "rows", queries.of_relation("reltuples", table.name)),
+            evidence("analyzed", _ago(table.analyzed_ago), "", queries.of_table("last_analyze", table.name)),
         ),
         gain="plans fit the data; how much that is, only the statements' times show",
         risk="safe",
@@ -135,9 +127,9 @@ def _autovacuum_setting(table: Table, says: str, *, statement: str, reverse: str
         object=table.name,
         says=says,
         evidence=(
-            evidence("dead rows", table.dead, "rows", OF_TABLE.format(what="n_dead_tup", name=literal(table.name))),
-            evidence("live rows", table.live, "rows", OF_TABLE.format(what="n_live_tup", name=literal(table.name))),
-            evidence("its own settings", _told(table), "", OPTIONS.format(literal(table.name))),
+            evidence("dead rows", table.dead, "rows", queries.of_table("n_dead_tup", table.name)),
+            evidence("live rows", table.live, "rows", queries.of_table("n_live_tup", table.name)),
+            evidence("its own settings", _told(table), "", queries.of_relation("reloptions", table.name)),
         ),
         gain="autovacuum comes while there is little to do: less dead rows, statistics that fit",
         risk="safe",
@@ -160,10 +152,10 @@ def _table_bloat(facts: Facts, table: Table, limits: Thresholds) -> Iterator[Rec
         object=table.name,
         says=f"{share(empty)} of {table.name} is empty: {size(empty * table.bytes)} that scans and caches carry along",
         evidence=(
-            evidence("empty", empty, "share", ESTIMATE),
-            evidence("size", table.bytes, "bytes", BYTES.format(literal(table.name))),
-            evidence("rows", table.rows, "rows", "select reltuples from pg_class"),
-            evidence("dead rows", table.dead, "rows", OF_TABLE.format(what="n_dead_tup", name=literal(table.name))),
+            evidence("empty", empty, "share", queries.ESTIMATE),
+            evidence("size", table.bytes, "bytes", queries.size(table.name)),
+            evidence("rows", table.rows, "rows", queries.of_relation("reltuples", table.name)),
+            evidence("dead rows", table.dead, "rows", queries.of_table("n_dead_tup", table.name)),
         ),
         gain=f"about {size(empty * table.bytes)} of disk and memory, by estimate",
         risk="high",
@@ -186,9 +178,9 @@ def _index_bloat(facts: Facts, table: Table, limits: Thresholds) -> Iterator[Rec
             object=index.label,
             says=f"{share(empty)} of {index.name} is empty",
             evidence=(
-                evidence("empty", empty, "share", ESTIMATE),
-                evidence("size", index.bytes, "bytes", BYTES.format(literal(index.name))),
-                evidence("rows", index.rows, "rows", "select reltuples from pg_class"),
+                evidence("empty", empty, "share", queries.ESTIMATE),
+                evidence("size", index.bytes, "bytes", queries.size(index.name)),
+                evidence("rows", index.rows, "rows", queries.of_relation("reltuples", index.name)),
             ),
             gain=f"about {size(empty * index.bytes)} of disk and memory, by estimate",
             risk="moderate",
