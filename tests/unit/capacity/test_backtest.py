@@ -61,5 +61,11 @@ def test_the_sentence_says_plainly_when_it_was_worse():
     assert "static thresholds stand" in said.sentence
 
 
+@pytest.mark.parametrize(("error", "kind"), [(2.9, "better"), (3.0, "worse"), (3.1, "worse")])
+def test_as_good_as_the_baseline_is_not_better(error, kind):
+    same = replace(compare(SAID, HAPPENED), error=error, baseline_error=3.0)
+    assert publish([same], made_on=date(2026, 11, 5)).kind == kind
+
+
 def test_a_first_review_says_that_there_is_nothing_to_compare():
     assert publish([], made_on=None).kind == "none"

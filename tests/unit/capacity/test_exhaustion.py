@@ -114,7 +114,7 @@ def test_what_does_not_grow_and_has_room_is_enough():
 
 
 def test_a_step_that_may_come_again_moves_the_early_date_and_not_the_expected_one():
-    values = [each + 300 * (day >= 300) for day, each in enumerate(line(400, noise=0.5))]
+    values = [each + 300 * (day >= 322) for day, each in enumerate(line(400, noise=0.5))]
     found = exhaustion(forecast(values), current=799.0, limit=860.0)
     assert abs((found.expected - GROWING.start).days - 60) <= 4
     assert (found.expected - found.early).days > 20
