@@ -59,8 +59,9 @@ def of_statement(what: str, query_id: int) -> str:
 
 def of_sequence(name: str) -> str:
     """A sequence's range and value."""
-    which = f"schemaname::regnamespace::text || '.' || quote_ident(sequencename) = {literal(name)}"
-    return _from("pg_sequences", "data_type, last_value, max_value", which)
+    sequence = f"{literal(name)}::regclass"
+    what = f"seqtypid::regtype, pg_sequence_last_value({sequence}), seqmax"
+    return _from("pg_sequence", what, f"seqrelid = {sequence}")
 
 
 def filled_by(name: str) -> str:
