@@ -105,6 +105,17 @@ def test_a_cost_that_is_another_after_taking_it_back_is_noise() -> None:
     assert "cost differently" in found.says
 
 
+def test_a_gain_must_hold_against_the_better_time_without_it() -> None:
+    before, back = block("before", costing(SHOP, OWN, blocks=900)), block("after", costing(SHOP, OWN, blocks=700))
+    drifted = replace(trial(costing(SHOP, OWN, blocks=690)), before=before, back=back)
+    assert decide(drifted, MEASURE).verdict == "revert"
+
+
+def test_chance_alone_is_hardly_ever_kept() -> None:
+    verdicts = [decide(trial(SHOP, noise=0.3, seed=seed), MEASURE).verdict for seed in range(60)]
+    assert verdicts.count("keep") <= 3
+
+
 def test_blocks_under_another_load_are_not_compared() -> None:
     half = {each: (costs[0] * 0.4, *costs[1:]) for each, costs in BETTER.items()}
     found = decide(trial(half), MEASURE)  # type: ignore[arg-type]
