@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from day2.inventory.tuning import Measure
 from day2.operations.performance_tuning.guards import Guard, called, grew_beyond, guards
-from day2.operations.performance_tuning.interval import Change, Weighed, change, per_call
+from day2.operations.performance_tuning.interval import Difference, Weighed, difference, per_call
 from day2.operations.performance_tuning.samples import Block
 
 Verdict = Literal["keep", "revert", "unmeasured"]
@@ -27,7 +27,7 @@ class Effect:
 
     verdict: Verdict
     says: str
-    own: tuple[Change, ...] = ()
+    own: tuple[Difference, ...] = ()
     guards: tuple[Guard, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -133,15 +133,15 @@ def calls_of(block: Block, own: Sequence[int]) -> float:
     return sum(cost.calls for queryid, cost in block.statements.items() if not own or queryid in own)
 
 
-def _own(trial: Trial, measure: Measure) -> list[Change]:
+def _own(trial: Trial, measure: Measure) -> list[Difference]:
     at = Weighed.of(trial.without, trial.judged_by)
     if not at.weights:
         return []
     confidence = measure.confidence_percent / 100
-    return [change(metric, trial.without, trial.after, at=at, confidence=confidence) for metric in METRICS]
+    return [difference(metric, trial.without, trial.after, at=at, confidence=confidence) for metric in METRICS]
 
 
-def _slower(trial: Trial, own: Sequence[Change], measure: Measure) -> str:
+def _slower(trial: Trial, own: Sequence[Difference], measure: Measure) -> str:
     at = Weighed.of(trial.without, trial.judged_by)
     tolerance = measure.guard_percent / 100
     worse = [
@@ -162,7 +162,7 @@ def _uneven(trial: Trial, measure: Measure) -> str:
     return ""
 
 
-def _agrees(trial: Trial, found: Change) -> bool:
+def _agrees(trial: Trial, found: Difference) -> bool:
     """Whether a metric is steady enough. Time alone, without a second look at the time without it, is not."""
     if trial.back is None:
         return found.metric == "blocks"
@@ -170,7 +170,7 @@ def _agrees(trial: Trial, found: Change) -> bool:
     return abs(one - two) <= AGREE * max(one, two)
 
 
-def _gained(trial: Trial, found: Change, least: float) -> bool:
+def _gained(trial: Trial, found: Difference, least: float) -> bool:
     """Surely less, and by enough even against the better of the blocks without the change."""
     best = min(_without(trial, found.metric))
     return found.high < 0 and found.share <= -least and found.after <= (1 - least) * best
@@ -181,7 +181,7 @@ def _without(trial: Trial, metric: str) -> list[float]:
     return [per_call(each, metric, at) for each in trial.without]
 
 
-def _noise(trial: Trial, own: Sequence[Change]) -> str:
+def _noise(trial: Trial, own: Sequence[Difference]) -> str:
     if trial.back is None:
         return "only time could tell, and that needs a second look without the change"
     told = "; ".join(
@@ -190,7 +190,7 @@ def _noise(trial: Trial, own: Sequence[Change]) -> str:
     return f"before the change and after reverting it the same statements cost differently: {told} a call"
 
 
-def _sentence(found: Change, measure: Measure) -> str:
+def _sentence(found: Difference, measure: Measure) -> str:
     unit = {"ms": "ms", "blocks": "blocks"}[found.metric]
     return (
         f"{found.before:.4g} {unit} a call without it, {found.after:.4g} with it: {found.share:+.1%} "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from day2.inventory.tuning import Measure
-from day2.operations.performance_tuning.interval import Change, Weighed, change, per_call
+from day2.operations.performance_tuning.interval import Difference, Weighed, difference, per_call
 from day2.operations.performance_tuning.samples import Block, Cost, Totals
 
 # A statement called less often says nothing about its cost.
@@ -31,14 +31,14 @@ class Guard:
     """One thing watched, how it changed, and whether that is worse than the policy tolerates."""
 
     name: str
-    change: Change
+    difference: Difference
     worse: bool
     says: str
     queryid: int | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For the record."""
-        return {"name": self.name, "worse": self.worse, "says": self.says, **self.change.as_dict()}
+        return {"name": self.name, "worse": self.worse, "says": self.says, **self.difference.as_dict()}
 
 
 def guards(before: Sequence[Block], after: Block, own: Sequence[int], measure: Measure) -> list[Guard]:
@@ -50,7 +50,7 @@ def guards(before: Sequence[Block], after: Block, own: Sequence[int], measure: M
     ]
 
 
-def grew_beyond(before: Sequence[Block], after: Block, found: Change, at: Weighed, tolerance: float) -> bool:
+def grew_beyond(before: Sequence[Block], after: Block, found: Difference, at: Weighed, tolerance: float) -> bool:
     """Whether a cost grew by more than the tolerance: surely, and beyond each of the blocks before."""
     worst = max(per_call(each, found.metric, at) for each in before)
     return found.low > tolerance and found.after > (1 + tolerance) * worst
@@ -80,7 +80,7 @@ def _statements(before: Sequence[Block], after: Block, own: Sequence[int], measu
             if extra <= tolerance * getattr(then[queryid], metric) or extra < MATTERS * total:
                 continue
             at = Weighed({queryid: 1.0})
-            found = change(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
+            found = difference(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
             pays = metric == "blocks" and extra <= PRICE * saved
             worse = grew_beyond(before, after, found, at, tolerance) and not pays
             yield Guard(f"statement {queryid}", found, worse, _told(f"statement {queryid}", found), queryid)
@@ -93,7 +93,7 @@ def _workload(before: Sequence[Block], after: Block, measure: Measure) -> Iterat
         return
     for metric in ("ms", "blocks", "wal"):
         tolerance = measure.guard_percent / 100 * (WAL_ALLOWANCE if metric == "wal" else 1)
-        found = change(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
+        found = difference(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
         worse = grew_beyond(before, after, found, at, tolerance)
         yield Guard(f"workload {metric}", found, worse, _told("the whole workload", found))
 
@@ -114,7 +114,7 @@ def _total(
 ) -> Guard:  # fmt: skip
     was, is_ = max(value(each) for each in then), value(now)
     share = (is_ / was - 1) if was else 0.0
-    found = Change(name, was, is_, share, share, share)
+    found = Difference(name, was, is_, share, share, share)
     return Guard(name, found, worse(was, is_), f"{name}: {was:.4g} before, {is_:.4g} with it")
 
 
@@ -140,6 +140,6 @@ def _extra(then: Mapping[int, Cost], now: Mapping[int, Cost], queryid: int, metr
     return (then[queryid].per_call(metric) - now[queryid].per_call(metric)) * then[queryid].calls
 
 
-def _told(what: str, found: Change) -> str:
+def _told(what: str, found: Difference) -> str:
     unit = {"ms": "ms", "blocks": "blocks", "wal": "bytes of WAL"}[found.metric]
     return f"{what}: {found.before:.4g} {unit} a call before, {found.after:.4g} with it ({found.share:+.0%})"

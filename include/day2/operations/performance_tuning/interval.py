@@ -20,7 +20,7 @@ SEED = 20261123
 
 
 @dataclass(frozen=True)
-class Change:
+class Difference:
     """A cost before and with a change, and by what share it grew: -0.3 is 30 % less, with its interval."""
 
     metric: str
@@ -49,7 +49,7 @@ class Weighed:
         return cls({each: count / total for each, count in calls.items() if total and count})
 
 
-def change(metric: str, before: Sequence[Block], after: Block, *, at: Weighed, confidence: float) -> Change:
+def difference(metric: str, before: Sequence[Block], after: Block, *, at: Weighed, confidence: float) -> Difference:
     """How the cost of one call grew, at the same mix of statements on both sides. Slices are drawn within blocks."""
     import numpy as np
 
@@ -59,12 +59,12 @@ def change(metric: str, before: Sequence[Block], after: Block, *, at: Weighed, c
     then, now = float(old[0]), float(new[0])
     if then == 0:
         grew = 0.0 if now == 0 else math.inf
-        return Change(metric, then, now, grew, grew, grew)
+        return Difference(metric, then, now, grew, grew, grew)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = new[1:] / old[1:] - 1
     tail = _tail(confidence, min(len(each.slices) for each in [*before, after]))
     low, high = np.quantile(shares[np.isfinite(shares)], [tail, 1 - tail])
-    return Change(metric, then, now, now / then - 1, float(low), float(high))
+    return Difference(metric, then, now, now / then - 1, float(low), float(high))
 
 
 def _tail(confidence: float, slices: int) -> float:
