@@ -56,7 +56,7 @@ def test_every_resource_is_on_the_page_with_its_reason(page):
     assert "no limit is known" in page
 
 
-def test_earlier_proposals_come_before_new_ones(page):
+def test_earlier_requests_come_before_new_ones(page):
     assert page.index("a larger volume") < page.index("What needs a decision")
     assert "overdue" in page
 
