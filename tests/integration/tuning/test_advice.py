@@ -101,6 +101,16 @@ def test_an_index_that_is_not_there_is_weighed_with_its_cost_where_hypopg_is(tun
     assert '"Customer No"' in next(each.text for each in facts.statements if each.query_id == query)
 
 
+def test_where_the_memory_is_not_known_a_spill_is_told_as_temporary_files(tuned: lab_postgres.Server, sick: str):
+    facts, _ = look(tuned, sick)
+    advice = advise(facts, SMALL)
+    [found] = [each for each in advice.recommendations if each.kind == "temporary_files"]
+    statement = next(each for each in facts.statements if found.object == f"statement {each.query_id}")
+    assert "order by t" in statement.text
+    assert "setting:setting work_mem" not in {each.key for each in advice.recommendations}
+    assert any("memory, CPUs and disk" in each.why for each in advice.not_possible)
+
+
 def test_every_change_runs_and_its_reverse_brings_back_what_was(tuned: lab_postgres.Server, sick: str):
     before, advice = look(tuned, sick)
     changes = {each.key: each.change for each in advice.recommendations if each.change}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +23,7 @@ from tests.integration.tuning.planted import MACHINE
 
 pytestmark = pytest.mark.integration
 ROLE = 'it\'s "a" role'
-EVERY = Thresholds(share=0.0, calls=1, index_table_bytes=MB // 2)
+EVERY = Thresholds(share=0.0, calls=1, index_table_bytes=MB // 2, unused_seconds=0)
 
 
 @pytest.fixture
@@ -131,6 +133,33 @@ def test_a_table_that_somebody_changes_is_not_waited_for(tuned: lab_postgres.Ser
     assert any("public.locked" in each.why for each in advise(facts, EVERY, machine=MACHINE).not_possible)
 
 
+def test_a_part_that_cannot_be_read_is_named_and_the_rest_goes_on(tuned: lab_postgres.Server, dbname: str):
+    with tuned.connect(dbname) as connection, tuned.connect(dbname) as other:
+        connection.execute("create table there (id serial primary key)")
+        with other.transaction():
+            other.execute("lock table pg_catalog.pg_sequence in access exclusive mode")
+            facts = collect(reached(tuned, dbname))
+    assert [(each.part, each.why) for each in facts.denied] == [
+        ("sequences", "canceling statement due to lock timeout")
+    ]
+    assert [each.name for each in facts.tables] == ["public.there"]
+    assert [each.kinds for each in advise(facts, EVERY, machine=MACHINE).not_possible] == [("sequence_exhaustion",)]
+
+
+def test_an_index_that_is_just_being_built_is_left_alone(tuned: lab_postgres.Server, dbname: str):
+    with tuned.connect(dbname) as holder, tuned.connect(dbname) as builder, ThreadPoolExecutor(1) as pool:
+        holder.execute("create table growing as select g as a from generate_series(1, 1000) g")
+        with holder.transaction():
+            holder.execute("insert into growing values (1)")
+            building = pool.submit(builder.execute, "create index concurrently growing_a on growing (a)")
+            wait_until(lambda: collect(reached(tuned, dbname)).indexes != (), "it is being built", seconds=30)
+            facts = collect(reached(tuned, dbname))
+        building.result(timeout=30)
+    assert [(each.name, each.valid, each.building) for each in facts.indexes] == [("public.growing_a", False, True)]
+    assert advise(facts, EVERY, machine=MACHINE).recommendations == ()
+    assert [each.valid for each in collect(reached(tuned, dbname)).indexes] == [True]
+
+
 def test_nothing_of_what_is_tried_stays(tuned: lab_postgres.Server, dbname: str):
     with tuned.connect(dbname) as connection:
         connection.execute("create table plain as select g as a, repeat('p', 80) as b from generate_series(1, 9000) g")
@@ -205,8 +234,6 @@ def test_an_index_that_only_a_standby_uses_is_not_unused(tuned: lab_postgres.Ser
 
 
 def test_a_server_that_does_not_answer_or_is_not_let_in_is_an_error(tuned: lab_postgres.Server, servers_folder: Path):
-    from dataclasses import replace
-
     with pytest.raises(StepFailed, match="authentication failed"):
         collect(replace(reached(tuned), password="wrong"))
     with pytest.raises(Unavailable, match="cannot connect"):

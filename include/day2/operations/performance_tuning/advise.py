@@ -26,6 +26,7 @@ KINDS: dict[str, tuple[Kind, ...]] = {
     "transactions": ("long_transaction",),
     "standby": ("unused_index",),
     "tables": ("table_bloat", "index_bloat", "vacuum_lag", "stale_statistics", "autovacuum_settings"),
+    "widths": ("table_bloat", "index_bloat"),
     "indexes": ("unused_index", "duplicate_index", "redundant_index", "invalid_index", "index_bloat"),
     "foreign_keys": ("missing_foreign_key_index",),
     "sequences": ("sequence_exhaustion",),
@@ -144,6 +145,8 @@ def _not_possible(facts: Facts, limits: Thresholds, machine: Machine | None) -> 
 
 
 def _without_widths(facts: Facts, limits: Thresholds) -> list[str]:
+    if any(each.part == "widths" for each in facts.denied):
+        return []
     return [
         each.name
         for each in facts.tables
