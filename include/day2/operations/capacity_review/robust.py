@@ -17,7 +17,7 @@ MAD_TO_DEVIATION = 1.4826
 def quantile(values: Matrix, share: float) -> Matrix:
     """The quantile along the last axis of what is not NaN; NaN where there is nothing.
 
-    `numpy.nanquantile` gives the same and takes about thirty times as long on many short rows.
+    `numpy.nanquantile` gives the same, row by row: on 2,000 rows of 60 it took ninety times as long.
     """
     import numpy as np
 
