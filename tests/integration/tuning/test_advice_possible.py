@@ -160,6 +160,23 @@ def test_an_index_that_is_just_being_built_is_left_alone(tuned: lab_postgres.Ser
     assert [each.valid for each in collect(reached(tuned, dbname)).indexes] == [True]
 
 
+def test_a_statement_that_may_mean_one_of_two_tables_is_not_tried(tuned: lab_postgres.Server, dbname: str):
+    with tuned.connect(dbname) as connection:
+        for schema in ("one", "two"):
+            connection.execute(f"create schema {schema}")
+            connection.execute(
+                f"create table {schema}.t as select g as a, repeat('p', 80) from generate_series(1, 9000) g"
+            )
+        connection.execute("analyze")
+        connection.execute("set search_path = two")
+        for number in range(3):
+            connection.execute("select * from t where a = %s", (number,))
+            connection.execute("select * from one.t where a = %s", (number,))
+    facts = weigh(reached(tuned, dbname), collect(reached(tuned, dbname)), EVERY, machine=MACHINE)
+    assert {each.object for each in facts.trials} == {"one.t"}
+    assert facts.trials_unread >= 1
+
+
 def test_nothing_of_what_is_tried_stays(tuned: lab_postgres.Server, dbname: str):
     with tuned.connect(dbname) as connection:
         connection.execute("create table plain as select g as a, repeat('p', 80) as b from generate_series(1, 9000) g")

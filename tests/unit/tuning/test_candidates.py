@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from day2.operations.performance_tuning.candidates import candidates, names, parse, readable
+from day2.operations.performance_tuning.candidates import candidates, is_ambiguous, names, parse, readable
 
 COLUMNS = {
     ("public", "orders"): frozenset({"id", "customer_id", "created_at", "status", "Odd Col"}),
@@ -80,6 +80,11 @@ def test_a_text_of_very_deep_nesting_is_left():
 )
 def test_a_typed_constant_gets_its_type_back(text, wanted):
     assert readable(text) == wanted
+
+
+def test_a_table_without_a_schema_may_be_one_of_two():
+    assert is_ambiguous(parse("select * from twice"), COLUMNS)
+    assert not is_ambiguous(parse("select * from one.twice, orders"), COLUMNS)
 
 
 def test_names_of_a_statement_are_its_tables_and_not_its_own_queries():

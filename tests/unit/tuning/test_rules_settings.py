@@ -101,6 +101,12 @@ def test_a_statement_that_sorts_on_disk_gets_memory_within_what_is_safe():
     assert one.change.measured_by == (1,)
 
 
+def test_a_small_spill_beside_much_memory_asks_for_more_than_there_is():
+    small = replace(SPILLS, temp_blocks=1000 * 256)
+    [one] = found(other("work_mem", "65536"), statements=(small,))
+    assert one.change.statement == "ALTER SYSTEM SET work_mem = '128MB'"
+
+
 def test_a_spill_that_no_safe_memory_holds_is_told_as_temporary_files():
     huge = replace(SPILLS, temp_blocks=1000 * 200_000)
     assert [(each.kind, each.object) for each in found(statements=(huge,))] == [("temporary_files", "statement 1")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,12 @@ def names(tree: Any) -> set[tuple[str, str]]:
     inner = {each.alias_or_name for each in tree.find_all(exp.CTE)}
     named = [each for each in tree.find_all(exp.Table) if isinstance(each.this, exp.Identifier)]
     return {(_schema(each), _name(each.this)) for each in named if each.name not in inner or each.db}
+
+
+def is_ambiguous(tree: Any, known: Iterable[tuple[str, str]]) -> bool:
+    """Whether a table is named without its schema, and there are two of that name."""
+    named = [name for _, name in known]
+    return any(not schema and named.count(name) > 1 for schema, name in names(tree))
 
 
 def candidates(

@@ -52,12 +52,13 @@ def weigh(server: Server, facts: Facts, limits: Thresholds, *, machine: Machine 
     unread = 0
     with _bench(server, facts, trees=trees, machine=machine) as bench:
         for each in top:
-            if trees[each.query_id] is None or each.is_cut:
+            tree = trees[each.query_id]
+            if tree is None or each.is_cut or candidates.is_ambiguous(tree, bench.columns):
                 unread += 1
                 continue
             try:
                 with bench.connection.transaction():
-                    found += _tried(bench, each, tree=trees[each.query_id], limits=limits)
+                    found += _tried(bench, each, tree=tree, limits=limits)
             except errors.InsufficientPrivilege as error:
                 bench.denied.append(_not_allowed(facts, error))
             except (errors.QueryCanceled, errors.LockNotAvailable):
@@ -134,9 +135,8 @@ def _hypopg(bench: Bench, facts: Facts) -> str:
 def _tried(bench: Bench, statement: Statement, *, tree: Any, limits: Thresholds) -> Iterator[Trial]:
     from psycopg import sql
 
-    schemas = dict.fromkeys(place[0] for place in bench.columns)
-    path = sql.SQL(", ").join(map(sql.Identifier, schemas)) if schemas else sql.SQL("public")
-    # Nobody recorded the search_path that a statement was run with.
+    # Nobody recorded the search_path that a statement was run with; extensions are mostly in public.
+    path = sql.SQL(", ").join(map(sql.Identifier, dict.fromkeys([*(place[0] for place in bench.columns), "public"])))
     bench.connection.execute(sql.SQL("set local search_path = {}").format(path))
     now = plan(bench.connection, statement.text)
     for scan in now.scans:

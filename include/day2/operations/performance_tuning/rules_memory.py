@@ -29,8 +29,9 @@ def _work_mem(facts: Facts, limits: Thresholds, machine: Machine) -> Iterator[Re
         return
     most = work_mem_bound(facts, limits, machine)
     spills = [each for each in spilling(facts, limits) if needed(facts, each) <= most]
-    if not spills or (wanted := max(needed(facts, each) for each in spills)) <= now:
+    if not spills:
         return
+    wanted = max(needed(facts, each) for each in spills)
     top = spills[0]
     yield advised(
         facts,
@@ -74,8 +75,12 @@ def _a_call(facts: Facts, statement: Statement) -> float:
 
 
 def needed(facts: Facts, statement: Statement) -> int:
-    """work_mem for it to stay in memory: rows are wider there than on disk, so twice, as a power of two."""
-    return 1 << (int(2 * _a_call(facts, statement)) - 1).bit_length()
+    """work_mem for it to stay in memory: rows are wider there than on disk, so twice, as a power of two.
+
+    What is set now was too little, however small the files are: a hash keeps a part of its rows in memory.
+    """
+    on_disk, now = _a_call(facts, statement), facts.bytes_of("work_mem") or 0
+    return 1 << (int(max(2 * on_disk, now + on_disk)) - 1).bit_length()
 
 
 def work_mem_bound(facts: Facts, limits: Thresholds, machine: Machine) -> int:
