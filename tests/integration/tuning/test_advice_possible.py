@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -14,6 +15,7 @@ from day2.errors import StepFailed, Unavailable
 from day2.operations.performance_tuning.advise import advise
 from day2.operations.performance_tuning.collect import TEXT, collect
 from day2.operations.performance_tuning.hypothetical import weigh
+from day2.operations.performance_tuning.plans import plan
 from day2.operations.performance_tuning.thresholds import MB, Thresholds
 from lab import postgres as lab_postgres
 from lab.processes import wait_until
@@ -68,6 +70,28 @@ def test_what_a_role_may_not_see_is_named_with_its_grant_and_the_grant_helps(
         connection.execute(f"GRANT pg_read_all_data TO {quoted}")
     seeing = advise(weigh(server, collect(server), limits), limits, machine=MACHINE)
     assert not [each for each in seeing.not_possible if "GRANT" in each.remedy]
+
+
+def test_the_role_of_the_documentation_sees_everything(tuned: lab_postgres.Server, dbname: str):
+    page = (Path(__file__).resolve().parents[3] / "docs" / "performance_tuning.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```sql\n(CREATE ROLE day2_tuning.*?)```", page, re.DOTALL)
+    with tuned.connect(dbname) as connection:
+        connection.execute("create table plain as select g as a, repeat('p', 80) as b from generate_series(1, 9000) g")
+        connection.execute("create sequence counted; select nextval('counted'); analyze plain")
+        for number in range(3):
+            connection.execute("select * from plain where a = %s", (number,))
+        connection.execute(block)
+        connection.execute(sql.SQL("alter role day2_tuning password {}").format(sql.Literal(PASSWORD)))
+    server = reached(tuned, dbname, "day2_tuning")
+    try:
+        facts = weigh(server, collect(server), EVERY, machine=MACHINE)
+    finally:
+        with tuned.connect(dbname) as connection:
+            connection.execute("drop owned by day2_tuning")
+            connection.execute("drop role day2_tuning")
+    assert {each.part for each in facts.denied} <= {"trials"}
+    assert {each.object for each in facts.trials} == {"public.plain"}
+    assert not [each for each in advise(facts, EVERY, machine=MACHINE).not_possible if "GRANT" in each.remedy]
 
 
 def test_a_database_without_the_statements_says_what_to_create(tuned: lab_postgres.Server, dbname: str):
@@ -175,6 +199,23 @@ def test_a_statement_that_may_mean_one_of_two_tables_is_not_tried(tuned: lab_pos
     facts = weigh(reached(tuned, dbname), collect(reached(tuned, dbname)), EVERY, machine=MACHINE)
     assert {each.object for each in facts.trials} == {"one.t"}
     assert facts.trials_unread >= 1
+
+
+def test_what_hypopg_promises_is_what_the_planner_says_of_the_real_index(tuned: lab_postgres.Server, dbname: str):
+    with tuned.connect(dbname) as connection:
+        connection.execute("create table plain as select g as a, repeat('p', 80) as b from generate_series(1, 9000) g")
+        connection.execute("analyze plain")
+        for number in range(3):
+            connection.execute("select * from plain where a = %s", (number,))
+        facts = weigh(reached(tuned, dbname), collect(reached(tuned, dbname)), EVERY)
+        [trial] = facts.trials
+        if trial.kind == "plan":
+            pytest.skip("this server has no HypoPG: install postgresql-15-hypopg")
+        connection.execute("create index on plain (a)")
+        [text] = [each.text for each in facts.statements if each.query_id == trial.query_id]
+        real = plan(connection, text)
+    assert real.cost == pytest.approx(trial.cost_after, rel=0.1)
+    assert real.cost < trial.cost_before / 10
 
 
 def test_nothing_of_what_is_tried_stays(tuned: lab_postgres.Server, dbname: str):
