@@ -132,7 +132,7 @@ def test_what_a_database_sets_is_only_measured_in_sessions_that_began_after_it(
     )
     # A connection for each call is slow.
     rare = {"block": timedelta(seconds=3), "minimum_calls": 5}
-    policy = POLICY.model_copy(update={"measure": POLICY.measure.model_copy(update=rare)})
+    policy = POLICY.model_copy(update={"measure": POLICY.measure.model_copy(update=rare)}) if more else POLICY
     with shop.load(BY_ID, rate=25, more=more):
         time.sleep(0.5)
         done = attempt(shop.server, item, policy, host=HOST, note=shop.note)

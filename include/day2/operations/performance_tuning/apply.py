@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from day2.errors import Day2Error, StepFailed
@@ -45,7 +46,7 @@ def apply(server: Server, change: Change, policy: TuningPolicy, *, before: dict[
     """
     about = target.of(change)
     try:
-        _execute(server, change.statement, change, policy)
+        _execute(server, change.statement, about, policy)
         after = _shown(server, about, lambda seen: not same(seen, before), policy)
         _require_made(change, about, before, after)
     except Day2Error as error:
@@ -67,7 +68,7 @@ def revert(server: Server, change: Change, policy: TuningPolicy, *, before: dict
             return now
         patient = policy.model_copy(update={"attempts": policy.attempts * UNDO_PATIENCE})
         for statement in _way_back(change, about, now=now, before=before):
-            _execute(server, statement, change, patient, before=before)
+            _execute(server, statement, replace(about, tablespace=before.get("tablespace", "")), patient)
         now = _shown(server, about, lambda seen: same(seen, before), policy)
     except Day2Error as error:
         raise _not_undone(server, change, error.happened, before) from error
@@ -87,14 +88,10 @@ def _way_back(change: Change, about: Target, *, now: dict[str, Any], before: dic
     return [*([drop] if now else []), *([make] if before else [])]
 
 
-def _execute(
-    server: Server, statement: str, change: Change, policy: TuningPolicy, *, before: dict[str, Any] | None = None
-) -> None:
+def _execute(server: Server, statement: str, about: Target, policy: TuningPolicy) -> None:
     """Run a statement until no lock keeps it out. Raises StepFailed, Unavailable."""
     import psycopg
     from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
-    about = target.of(change)
 
     def again(retried: RetryCallState) -> None:
         log.warning("%s: %s: attempt %d: %s", server.dbname, statement, retried.attempt_number,
@@ -110,21 +107,20 @@ def _execute(
     timeouts = {"lock_timeout": policy.lock_timeout, "statement_timeout": policy.statement_timeout}
     with session(server, **timeouts) as connection:
         try:
-            retry(_once, connection, statement, about, before or {})
+            retry(_once, connection, statement, about)
         except psycopg.Error as error:
             if connection.broken:
                 raise  # `connect` tells it
             raise _refused(error, statement, about) from error
 
 
-def _once(connection: psycopg.Connection[Any], statement: str, about: Target, before: dict[str, Any]) -> None:
+def _once(connection: psycopg.Connection[Any], statement: str, about: Target) -> None:
     """One try. A try before it that a lock ended may have left an index that is not valid."""
     if about.subject == "index" and target.makes_index(statement):
         seen = look(connection, about)
         if seen and not valid(seen):
             connection.execute(_drop(about))
-        connection.execute("select pg_catalog.set_config('default_tablespace', %s, false)",
-                           (before.get("tablespace", ""),))  # fmt: skip
+        connection.execute("select pg_catalog.set_config('default_tablespace', %s, false)", (about.tablespace,))
     elif about.subject == "index rebuild":
         leftovers.drop(connection, [(about.schema, about.name)])
     connection.execute(statement.encode())

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from day2.inventory.tuning import Measure
-from day2.operations.performance_tuning.guards import Guard, called, grew_beyond, guards
-from day2.operations.performance_tuning.interval import Difference, Weighed, difference, per_call
+from day2.operations.performance_tuning.guards import Guard, called, guards
+from day2.operations.performance_tuning.interval import Difference, Mix, difference
 from day2.operations.performance_tuning.samples import Block
 
 Verdict = Literal["keep", "revert", "unmeasured"]
@@ -75,7 +75,7 @@ def decide(trial: Trial, measure: Measure) -> Effect:
         return Effect("unmeasured", why)
     watched = tuple(guards(trial.without, trial.after, trial.judged_by if trial.own else (), measure))
     own = tuple(_own(trial, measure))
-    if slower := _slower(trial, own, measure):
+    if slower := _slower(own, measure):
         return Effect("revert", slower, own, watched)
     if worse := [each.says for each in watched if each.worse]:
         return Effect("revert", f"it made something else worse: {'; '.join(worse)}", own, watched)
@@ -87,7 +87,7 @@ def decide(trial: Trial, measure: Measure) -> Effect:
     if not usable:
         return Effect("unmeasured", _noise(trial, own), own, watched)
     least = measure.minimum_gain_percent / 100
-    if gains := [each for each in usable if _gained(trial, each, least)]:
+    if gains := [each for each in usable if _gained(each, least)]:
         told = "; ".join(_sentence(each, measure) for each in gains)
         return Effect("keep", f"{told}; nothing else got worse", own, watched)
     return Effect("revert", f"no gain of at least {least:.0%}: {_sentence(usable[0], measure)}", own, watched)
@@ -134,19 +134,15 @@ def calls_of(block: Block, own: Sequence[int]) -> float:
 
 
 def _own(trial: Trial, measure: Measure) -> list[Difference]:
-    at = Weighed.of(trial.without, trial.judged_by)
+    at = Mix.of(trial.without, trial.judged_by, measure.confidence_percent / 100)
     if not at.weights:
         return []
-    confidence = measure.confidence_percent / 100
-    return [difference(metric, trial.without, trial.after, at=at, confidence=confidence) for metric in METRICS]
+    return [difference(metric, trial.without, trial.after, at=at) for metric in METRICS]
 
 
-def _slower(trial: Trial, own: Sequence[Difference], measure: Measure) -> str:
-    at = Weighed.of(trial.without, trial.judged_by)
+def _slower(own: Sequence[Difference], measure: Measure) -> str:
     tolerance = measure.guard_percent / 100
-    worse = [
-        each for each in own if each.metric == "ms" and grew_beyond(trial.without, trial.after, each, at, tolerance)
-    ]
+    worse = [each for each in own if each.metric == "ms" and each.grew_beyond(tolerance)]
     return f"its own statements got slower: {_sentence(worse[0], measure)}" if worse else ""
 
 
@@ -166,33 +162,23 @@ def _agrees(trial: Trial, found: Difference) -> bool:
     """Whether a metric is steady enough. Time alone, without a second look at the time without it, is not."""
     if trial.back is None:
         return found.metric == "blocks"
-    one, two = _without(trial, found.metric)
-    return abs(one - two) <= AGREE * max(one, two)
+    return found.worst - found.best <= AGREE * found.worst
 
 
-def _gained(trial: Trial, found: Difference, least: float) -> bool:
+def _gained(found: Difference, least: float) -> bool:
     """Surely less, and by enough even against the better of the blocks without the change."""
-    best = min(_without(trial, found.metric))
-    return found.high < 0 and found.share <= -least and found.after <= (1 - least) * best
-
-
-def _without(trial: Trial, metric: str) -> list[float]:
-    at = Weighed.of(trial.without, trial.judged_by)
-    return [per_call(each, metric, at) for each in trial.without]
+    return found.high < 0 and found.share <= -least and found.after <= (1 - least) * found.best
 
 
 def _noise(trial: Trial, own: Sequence[Difference]) -> str:
     if trial.back is None:
         return "only time could tell, and that needs a second look without the change"
-    told = "; ".join(
-        f"{each.metric} {' and '.join(f'{one:.4g}' for one in _without(trial, each.metric))}" for each in own
-    )
-    return f"before the change and after reverting it the same statements cost differently: {told} a call"
+    told = "; ".join(f"{each.best:.4g} and {each.worst:.4g} {each.metric}" for each in own)
+    return f"without the change the same statements cost differently from time to time: {told} a call"
 
 
 def _sentence(found: Difference, measure: Measure) -> str:
-    unit = {"ms": "ms", "blocks": "blocks"}[found.metric]
     return (
-        f"{found.before:.4g} {unit} a call without it, {found.after:.4g} with it: {found.share:+.1%} "
+        f"{found.before:.4g} {found.metric} a call without it, {found.after:.4g} with it: {found.share:+.1%} "
         f"({measure.confidence_percent:.0f} % interval {found.low:+.1%} to {found.high:+.1%})"
     )

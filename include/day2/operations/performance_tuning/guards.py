@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from day2.inventory.tuning import Measure
-from day2.operations.performance_tuning.interval import Difference, Weighed, difference, per_call
+from day2.operations.performance_tuning.interval import Difference, Mix, difference
 from day2.operations.performance_tuning.samples import Block, Cost, Totals
 
 # A statement called less often says nothing about its cost.
@@ -50,12 +50,6 @@ def guards(before: Sequence[Block], after: Block, own: Sequence[int], measure: M
     ]
 
 
-def grew_beyond(before: Sequence[Block], after: Block, found: Difference, at: Weighed, tolerance: float) -> bool:
-    """Whether a cost grew by more than the tolerance: surely, and beyond each of the blocks before."""
-    worst = max(per_call(each, found.metric, at) for each in before)
-    return found.low > tolerance and found.after > (1 + tolerance) * worst
-
-
 def called(before: Sequence[Block], after: Block) -> list[int]:
     """Statements that were called often enough on both sides to compare; of thousands, those that cost most."""
     then, now = _sum(before), after.statements
@@ -79,22 +73,22 @@ def _statements(before: Sequence[Block], after: Block, own: Sequence[int], measu
             extra = -_extra(then, now, queryid, metric)
             if extra <= tolerance * getattr(then[queryid], metric) or extra < MATTERS * total:
                 continue
-            at = Weighed({queryid: 1.0})
-            found = difference(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
+            at = Mix({queryid: 1.0}, measure.confidence_percent / 100)
+            found = difference(metric, before, after, at=at)
             pays = metric == "blocks" and extra <= PRICE * saved
-            worse = grew_beyond(before, after, found, at, tolerance) and not pays
+            worse = found.grew_beyond(tolerance) and not pays
             yield Guard(f"statement {queryid}", found, worse, _told(f"statement {queryid}", found), queryid)
 
 
 def _workload(before: Sequence[Block], after: Block, measure: Measure) -> Iterator[Guard]:
     """All statements at the mix of the time before: their time, blocks and WAL."""
-    at = Weighed.of(before, called(before, after))
+    at = Mix.of(before, called(before, after), measure.confidence_percent / 100)
     if not at.weights:
         return
     for metric in ("ms", "blocks", "wal"):
         tolerance = measure.guard_percent / 100 * (WAL_ALLOWANCE if metric == "wal" else 1)
-        found = difference(metric, before, after, at=at, confidence=measure.confidence_percent / 100)
-        worse = grew_beyond(before, after, found, at, tolerance)
+        found = difference(metric, before, after, at=at)
+        worse = found.grew_beyond(tolerance)
         yield Guard(f"workload {metric}", found, worse, _told("the whole workload", found))
 
 
@@ -102,20 +96,18 @@ def _totals(before: Sequence[Block], after: Block, measure: Measure) -> Iterator
     """What is counted by database: there are no slices to draw from, so each block before is the measure."""
     tolerance = measure.guard_percent / 100
     then, now = [each.totals for each in before], after.totals
-    yield _total("deadlocks", then, now, lambda one: one.deadlocks, lambda was, is_: is_ > was)
-    yield _total("failed transactions", then, now, _failing, lambda was, is_: is_ > was + FAILING)
-    yield _total("temporary bytes", then, now, _temporary,
-                 lambda was, is_: is_ > was * (1 + tolerance) and now.temp_bytes > TEMPORARY)  # fmt: skip
+    was, is_ = max(each.deadlocks for each in then), now.deadlocks
+    yield _total("deadlocks", was, is_, worse=is_ > was)
+    was, is_ = max(map(_failing, then)), _failing(now)
+    yield _total("failed transactions", was, is_, worse=is_ > was + FAILING)
+    was, is_ = max(map(_temporary, then)), _temporary(now)
+    yield _total("temporary bytes", was, is_, worse=is_ > was * (1 + tolerance) and now.temp_bytes > TEMPORARY)
 
 
-def _total(
-    name: str, then: Sequence[Totals], now: Totals, value: Callable[[Totals], float],
-    worse: Callable[[float, float], bool],
-) -> Guard:  # fmt: skip
-    was, is_ = max(value(each) for each in then), value(now)
+def _total(name: str, was: float, is_: float, *, worse: bool) -> Guard:
     share = (is_ / was - 1) if was else 0.0
-    found = Difference(name, was, is_, share, share, share)
-    return Guard(name, found, worse(was, is_), f"{name}: {was:.4g} before, {is_:.4g} with it")
+    found = Difference(name, was, is_, share, share, share, was, was)
+    return Guard(name, found, worse, f"{name}: {was:.4g} before, {is_:.4g} with it")
 
 
 def _failing(one: Totals) -> float:

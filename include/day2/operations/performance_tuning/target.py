@@ -39,13 +39,14 @@ FORMS: tuple[tuple[Subject, str], ...] = (
 class Target:
     """An index, a setting or a table, by its name as the server keeps it; of a database's setting, `schema` names it.
 
-    `value` is what a setting gets, as written.
+    `value` is what a setting gets, as written; `tablespace` is where an index is made, if not in the default one.
     """
 
     subject: Subject
     name: str
     schema: str = ""
     value: str = ""
+    tablespace: str = ""
 
     @property
     def label(self) -> str:

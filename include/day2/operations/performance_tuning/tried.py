@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from day2.operations.performance_tuning.effect import Effect, Trial, calls_of
-from day2.operations.performance_tuning.interval import Weighed, per_call
+from day2.operations.performance_tuning.interval import Mix, per_call
 from day2.operations.performance_tuning.model import Outcome, Recommendation
 from day2.operations.performance_tuning.samples import Block
 
@@ -32,7 +32,7 @@ def tried(
 
 def measured(trial: Trial, found: Effect) -> dict[str, Any]:
     """What was seen in the blocks, and what followed from it."""
-    at = Weighed.of(trial.without, trial.judged_by)
+    at = Mix.of(trial.without, trial.judged_by)
     return {
         "verdict": found.verdict,
         "effects": [each.as_dict() for each in found.own],
@@ -53,7 +53,7 @@ def named(done: dict[str, Any], texts: Mapping[int, str]) -> dict[str, Any]:
     return {**done, "statements": {str(queryid): text for queryid, text in texts.items()}}
 
 
-def blocks(given: Sequence[Block], own: Sequence[int], at: Weighed) -> list[dict[str, Any]]:
+def blocks(given: Sequence[Block], own: Sequence[int], at: Mix) -> list[dict[str, Any]]:
     """Each block of time: how much was called, and what a call cost at the same mix of statements."""
     return [
         {
