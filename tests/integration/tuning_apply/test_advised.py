@@ -18,7 +18,7 @@ LIMITS = Thresholds(share=0.01, index_table_bytes=MB, unused_seconds=0, unused_b
 def test_the_index_that_the_advice_asks_for_is_built_and_kept(shop: Shop) -> None:
     shop.run("create index never on orders (note)")
     shop.run("create index twice on orders (note)")
-    with shop.load(BY_CUSTOMER, BY_ID, rate=60):
+    with shop.load(BY_CUSTOMER, BY_ID, rate=80):
         time.sleep(2)
         facts = collect(shop.server)
         found = advise(weigh(shop.server, facts, LIMITS), LIMITS).recommendations

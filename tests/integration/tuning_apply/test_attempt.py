@@ -31,7 +31,7 @@ DROP = "DROP INDEX CONCURRENTLY public.day2_orders_customer"
 def test_a_missing_index_is_built_measured_and_kept_and_pgbench_agrees(shop: Shop) -> None:
     slow = shop.latency_ms(BY_CUSTOMER)
     item = recommended(CREATE, DROP, takes_space=2_000_000, measured_by=shop.queryids("%customer = %"))
-    with shop.load(BY_CUSTOMER, BY_ID, rate=60):
+    with shop.load(BY_CUSTOMER, BY_ID, rate=80):
         done = attempt(shop.server, item, POLICY, host=HOST, note=shop.note)
     fast = shop.latency_ms(BY_CUSTOMER)
     print(f"{done['decision']}; pgbench: {slow} ms, then {fast} ms")
@@ -53,7 +53,7 @@ def test_an_index_that_hurts_writes_is_taken_back_although_it_helps_a_query(shop
         measured_by=shop.queryids("%where touched = %"),
         takes_space=10_000_000,
     )
-    with shop.load(BY_TOUCHED, *[TOUCH] * 9, rate=250):
+    with shop.load(BY_TOUCHED, *[TOUCH] * 7, rate=280):
         done = attempt(shop.server, item, POLICY, host=HOST, note=shop.note)
     print(done["decision"])
     assert done["outcome"] == "reverted", done["decision"]
@@ -110,7 +110,7 @@ def test_when_nothing_is_counted_any_more_the_change_is_taken_back(shop: Shop) -
 
     shop.run("select count(*), max(note) from orders where customer = 7")
     item = recommended(CREATE, DROP, measured_by=shop.queryids("%where customer = %"))
-    with shop.load(BY_CUSTOMER, rate=40):
+    with shop.load(BY_CUSTOMER, rate=50):
         done = attempt(shop.server, item, POLICY, host=HOST, note=note)
     assert (done["outcome"], shop.index("day2_orders_customer")) == ("unmeasured", None)
     assert [phase for phase, _ in shop.notes] == ["apply", "applied", "revert", "reverted"]
@@ -133,7 +133,7 @@ def test_what_a_database_sets_is_only_measured_in_sessions_that_began_after_it(
     # A connection for each call is slow.
     rare = {"block": timedelta(seconds=3), "minimum_calls": 5}
     policy = POLICY.model_copy(update={"measure": POLICY.measure.model_copy(update=rare)}) if more else POLICY
-    with shop.load(BY_ID, rate=25, more=more):
+    with shop.load(BY_ID, rate=25 if more else 60, more=more):
         time.sleep(0.5)
         done = attempt(shop.server, item, policy, host=HOST, note=shop.note)
     for name in ("cpu_index_tuple_cost", "work_mem"):
@@ -213,7 +213,7 @@ def test_an_index_that_somebody_does_use_comes_back_when_it_was_dropped(shop: Sh
         "CREATE INDEX CONCURRENTLY used ON public.orders USING btree (customer)",
         kind="unused_index",
     )
-    with shop.load(BY_CUSTOMER, rate=40):
+    with shop.load(BY_CUSTOMER, rate=50):
         done = attempt(shop.server, item, POLICY, host=HOST, note=shop.note)
     assert done["outcome"] == "reverted", done["decision"]
     assert shop.index("used") == (True,)

@@ -76,7 +76,7 @@ def test_a_worker_killed_at_any_point_leaves_what_the_next_run_puts_in_order(
     shop: Shop, worker: Any, tmp_path: Path, dies_at: str, left: Any, ends_as: Any
 ) -> None:
     what, notes = item(shop), tmp_path / "notes"
-    with shop.load(BY_CUSTOMER, rate=30):
+    with shop.load(BY_CUSTOMER, rate=50):
         assert worker(shop, what, notes, dies_at=dies_at).wait(timeout=60) == -signal.SIGKILL
     assert shop.index("day2_customer") == left
     noted = notes_of(notes)
@@ -96,7 +96,7 @@ def test_a_worker_killed_while_its_index_is_built_leaves_nothing_behind(
     shop: Shop, worker: Any, tmp_path: Path
 ) -> None:
     what, notes = item(shop), tmp_path / "notes"
-    with shop.runs.connect(shop.dbname) as holder, shop.load(BY_CUSTOMER, rate=30):
+    with shop.runs.connect(shop.dbname) as holder, shop.load(BY_CUSTOMER, rate=50):
         process = worker(shop, what, notes, dies_at="the build")
         while not notes.exists() or not notes_of(notes):
             time.sleep(0.01)
@@ -133,7 +133,7 @@ def test_counters_reset_in_the_middle_are_no_measurement(shop: Shop) -> None:
         if phase == "applied":
             threading.Timer(0.8, lambda: shop.run("select pg_stat_statements_reset()")).start()
 
-    with shop.load(BY_CUSTOMER, rate=30):
+    with shop.load(BY_CUSTOMER, rate=50):
         done = attempt(shop.server, item(shop), POLICY, host=HOST, note=note)
     assert done["outcome"] == "unmeasured"
     assert "with the change pg_stat_statements was reset" in done["decision"]
@@ -153,7 +153,7 @@ def test_a_server_restarted_in_the_middle_is_no_measurement_and_the_change_is_ta
         if phase == "applied":
             restarting.start()
 
-    with shop.load(BY_CUSTOMER, BY_ID, rate=30, survives=False):
+    with shop.load(BY_CUSTOMER, BY_ID, rate=80, survives=False):
         done = attempt(shop.server, item(shop), POLICY, host=HOST, note=note)
     restarting.join()
     assert done["outcome"] == "unmeasured", done["decision"]

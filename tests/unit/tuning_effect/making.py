@@ -12,7 +12,7 @@ from day2.operations.performance_tuning.samples import Block, Cost, Slice, Total
 MEASURE = Measure(minimum_calls=20)
 OWN, OTHER, WRITE = 1, 2, 3
 SLICES = 10
-# queryid: calls a slice, ms, blocks and WAL bytes of one call.
+# queryid: calls a slice, ms, blocks and WAL records of one call.
 Load = Mapping[int, tuple[float, float, float, float]]
 SHOP: Load = {OWN: (10, 10.0, 700, 0), OTHER: (50, 0.1, 4, 0), WRITE: (20, 0.3, 12, 400)}
 

@@ -18,8 +18,8 @@ WATCHED = 100
 MATTERS = 0.02
 # More blocks for one statement are a price, up to this share of what the change saves; more time never is.
 PRICE = 0.5
-# Every index costs WAL: writing may grow by so many times the tolerance of the other guards.
-WAL_ALLOWANCE = 3
+# Every index costs a record of WAL a row: they may grow by so many times the tolerance of the other guards.
+WAL_ALLOWANCE = 5
 # Above this temporary files matter, in bytes in one block of time.
 TEMPORARY = 1_000_000
 # Share of transactions that may fail more than before.
@@ -133,5 +133,5 @@ def _extra(then: Mapping[int, Cost], now: Mapping[int, Cost], queryid: int, metr
 
 
 def _told(what: str, found: Difference) -> str:
-    unit = {"ms": "ms", "blocks": "blocks", "wal": "bytes of WAL"}[found.metric]
+    unit = {"ms": "ms", "blocks": "blocks", "wal": "records of WAL"}[found.metric]
     return f"{what}: {found.before:.4g} {unit} a call before, {found.after:.4g} with it ({found.share:+.0%})"

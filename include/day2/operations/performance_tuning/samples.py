@@ -18,7 +18,7 @@ class Cost:
     calls: float = 0.0
     ms: float = 0.0
     blocks: float = 0.0  # shared, local and temporary ones, found in memory or not
-    wal: float = 0.0
+    wal: float = 0.0  # records: bytes depend on how long ago the last checkpoint was
 
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.calls + other.calls, self.ms + other.ms, self.blocks + other.blocks, self.wal + other.wal)
