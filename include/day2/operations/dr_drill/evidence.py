@@ -28,9 +28,10 @@ WAIT = 600.0
 
 
 def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
-    """Copy what is from after the fork. Returns the manifest; empty when nothing is."""
-    if kept := read(node):
-        return kept
+    """Copy what is from after the fork. Returns the manifest; empty when nothing is.
+
+    What an earlier attempt kept is never copied again: the caller reads it first.
+    """
     fork = source.fork(control_file.timeline)
     begin = control_file.checkpoint if fork is None else fork
     end = _end(node, control_file)

@@ -41,7 +41,8 @@ def reclone(node: Node, source: Node, *, slot: str, seconds: float) -> int:
     settings_kept.keep(node)
     folder = aside.make(node)
     aside.forget(node, NEW, READY)
-    with configured.source(node, application_name="day2_clone") as conninfo:
+    settings = configured.read(node, configured.SOURCE)
+    with configured.source(node, settings, application_name="day2_clone") as conninfo:
         target = ("--dbname", conninfo, f"--pgdata={folder}/{NEW}", "--wal-method=stream", "--checkpoint=fast")
         command = ("pg_basebackup", *target, "--no-password", *((f"--slot={slot}",) if slot else ()))
         done = aside.alone(node, *command, seconds=seconds)

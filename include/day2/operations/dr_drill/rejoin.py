@@ -66,10 +66,12 @@ def rejoin(pair: Pair, *, seconds: float) -> dict[str, Any]:
 def follow(pair: Pair, node: Node, *, seconds: float) -> dict[str, Any]:
     """Make a server that takes no writes follow the other one, which does. Returns the measures."""
     begun, parts = time.monotonic(), dict[str, float]()
-    other = pair.other(node)
+    other, first_named = pair.other(node), node is pair.primary
+    here = control.located(node)
+    pair, node = pair.replacing(node, here), here
     reclone.finish(node)
     seen = telling.steady(pair)
-    me, source_seen = seen if node is pair.primary else seen[::-1]
+    me, source_seen = seen if first_named else seen[::-1]
     if _follows(me, source_seen) or _follows(source_seen, me):
         log.info("%s: %s and %s are whole already", pair.name, node.name, other.name)
         return {"already": True, "means": None, "evidence": evidence.read(node)}
@@ -82,7 +84,7 @@ def follow(pair: Pair, node: Node, *, seconds: float) -> dict[str, Any]:
     before = controldata.read(node)
     first = means(before, source, damaged=aside.has(node, rewind.MARK))
     kept: dict[str, Any] = evidence.read(node)
-    if first == "rewind":
+    if first == "rewind" and not kept:
         with timed(parts, "evidence"):
             kept = evidence.keep(node, before, source)
     used = _by_all_means(work, first)
@@ -162,8 +164,9 @@ def _by(work: Rejoin, way: Means) -> None:
             else:
                 reclone.reclone(node, work.other, slot=work.slot, seconds=work.seconds)
     with timed(work.parts, "start"):
-        # Before anything starts it: with this file it comes up as a standby, whoever starts it.
-        require(node.shell, "touch", f"{control.data(node)}/{control.SIGNAL}")
+        if way == "start":
+            # Before anything starts it: with this file it comes up as a standby, whoever starts it.
+            require(node.shell, "touch", f"{control.data(node)}/{control.SIGNAL}")
         control.start(node, seconds=min(work.seconds, START_SECONDS))
     with timed(work.parts, "stream"):
         _prove_it_streams(work)
@@ -189,7 +192,7 @@ def _prove_it_streams(work: Rejoin) -> None:
         last = now
         return _is_there(now, work.source, mark) or time.monotonic() > stalled
 
-    observe.until(ended, seconds=work.seconds, every=0.1)
+    observe.until(ended, seconds=work.seconds)
     if last is None or not _is_there(last, work.source, mark):
         where = f"at {control.written(last.lsn)}" if last and last.lsn else "nowhere"
         raise StepFailed(

@@ -36,7 +36,8 @@ def keep(node: Node) -> list[str]:
     names = settings(require(node.shell, "find", data, *options).splitlines())
     named = [each for each in names if each.endswith(".conf")]
     text = require(node.shell, "cat", *(f"{data}/{name}" for name in named)) if named else ""
-    there = [each for each in included(text, data) if node.shell.run("test", "-e", f"{data}/{each}").code == 0]
+    more = (each for each in included(text, data) if each not in names)
+    there = [each for each in more if node.shell.run("test", "-e", f"{data}/{each}").code == 0]
     chosen = sorted({*names, *there})
     require(node.shell, "tar", "--create", f"--file={folder}/{KEPT}.part", f"--directory={data}", "--", *chosen)
     require(node.shell, "mv", f"{folder}/{KEPT}.part", f"{folder}/{KEPT}")
