@@ -153,7 +153,7 @@ def _read(channel: Channel, label: str, command: tuple[str, ...], seconds: float
         if not channel.status_event.wait(_left(deadline)):
             raise _too_slow(label, command, seconds)
         code = channel.recv_exit_status()
-        if code == NO_CODE and not channel.get_transport().is_active():
+        if code == NO_CODE and not channel.eof_received:
             raise EOFError("the connection broke while the command ran")
     finally:
         channel.close()
