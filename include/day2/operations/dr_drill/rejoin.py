@@ -15,6 +15,7 @@ from day2.errors import StepFailed
 from day2.hosts.shell import require
 from day2.operations.dr_drill import (
     aside,
+    configured,
     control,
     controldata,
     evidence,
@@ -26,6 +27,7 @@ from day2.operations.dr_drill import (
     slots,
     telling,
 )
+from day2.operations.dr_drill.configured import Settings
 from day2.operations.dr_drill.controldata import Control
 from day2.operations.dr_drill.lineage import Lineage
 from day2.operations.dr_drill.pair import Node, Pair, Seen
@@ -42,15 +44,19 @@ MEANS: tuple[Means, ...] = ("start", "rewind", "reclone")
 
 @dataclass(frozen=True)
 class Rejoin:
-    """One server on its way back: what it follows, through which slot, and what was done so far."""
+    """One server on its way back: what it follows, with which settings of its own, and what was done so far."""
 
     pair: Pair
     node: Node
     source: Lineage
-    slot: str
+    settings: Settings
     seconds: float
     parts: dict[str, float]
     tried: list[str] = field(default_factory=list)
+
+    @property
+    def slot(self) -> str:
+        return self.settings.values[slots.NAME]
 
     @property
     def other(self) -> Node:
@@ -65,22 +71,29 @@ def rejoin(pair: Pair, *, seconds: float) -> dict[str, Any]:
 
 def follow(pair: Pair, node: Node, *, seconds: float) -> dict[str, Any]:
     """Make a server that takes no writes follow the other one, which does. Returns the measures."""
-    begun, parts = time.monotonic(), dict[str, float]()
-    other, first_named = pair.other(node), node is pair.primary
+    begun = time.monotonic()
     here = control.located(node)
-    pair, node = pair.replacing(node, here), here
-    reclone.finish(node)
+    named_first, pair = node is pair.primary, pair.replacing(node, here)
+    other = pair.other(here)
+    reclone.finish(here)
     seen = telling.steady(pair)
-    me, source_seen = seen if first_named else seen[::-1]
+    me, source_seen = seen if named_first else seen[::-1]
     if _follows(me, source_seen) or _follows(source_seen, me):
         log.info("%s: %s and %s are whole already", pair.name, node.name, other.name)
-        return {"already": True, "means": None, "evidence": evidence.read(node)}
+        return {"already": True, "means": None, "evidence": evidence.read(here)}
     _refuse_unless_possible(pair, me, source_seen)
+    measures = _brought_back(pair, here, seconds)
+    return {"already": False} | measures | {"seconds": round(time.monotonic() - begun, 3)}
+
+
+def _brought_back(pair: Pair, node: Node, seconds: float) -> dict[str, Any]:
+    other, parts = pair.other(node), dict[str, float]()
     with timed(parts, "checkpoint"):
         source = rewind.settled(other)
-    slot = slots.ensure(other, node)
+    settings = configured.read(node, slots.NAME, *rewind.SETTINGS)
+    slot = slots.have(other, node, name=settings.values[slots.NAME])
     control.stop(node, seconds=seconds)
-    work = Rejoin(pair, node, source, slot, seconds, parts)
+    work = Rejoin(pair, node, source, settings, seconds, parts)
     before = controldata.read(node)
     first = means(before, source, damaged=aside.has(node, rewind.MARK))
     kept: dict[str, Any] = evidence.read(node)
@@ -91,7 +104,6 @@ def follow(pair: Pair, node: Node, *, seconds: float) -> dict[str, Any]:
     aside.forget(node, settings_kept.KEPT, rewind.MARK)
     log.info("%s: %s follows %s (%s)", pair.name, node.name, other.name, used)
     return {
-        "already": False,
         "means": used,
         "tried": work.tried,
         "timeline": source.timeline,
@@ -102,7 +114,6 @@ def follow(pair: Pair, node: Node, *, seconds: float) -> dict[str, Any]:
         "commits_only_there": kept.get("commits", 0),
         "evidence": kept,
         "parts": parts,
-        "seconds": round(time.monotonic() - begun, 3),
     }
 
 
@@ -160,7 +171,7 @@ def _by(work: Rejoin, way: Means) -> None:
     if way != "start":
         with timed(work.parts, way):
             if way == "rewind":
-                rewind.rewind(node, work.source, seconds=work.seconds)
+                rewind.rewind(node, work.source, settings=work.settings, seconds=work.seconds)
             else:
                 reclone.reclone(node, work.other, slot=work.slot, seconds=work.seconds)
     with timed(work.parts, "start"):

@@ -20,6 +20,9 @@ from day2.operations.dr_drill.pair import Node
 log = logging.getLogger("day2")
 # Its data directory may be half rewound for as long as this mark is there.
 MARK = "rewinding"
+RESTORE = "restore_command"
+# What it must know of them.
+SETTINGS = (configured.SOURCE, RESTORE)
 WRITTEN_TIMELINE = "select timeline_id from pg_catalog.pg_control_checkpoint()"
 
 
@@ -41,8 +44,8 @@ def settled(source: Node) -> Lineage:
     return found
 
 
-def rewind(node: Node, source: Lineage, *, seconds: float) -> None:
-    """Make a stopped server a standby of the source by undoing what it has of its own.
+def rewind(node: Node, source: Lineage, *, settings: Settings, seconds: float) -> None:
+    """Make a stopped server a standby of the source by undoing what it has of its own. `settings` are its own.
 
     Raises StepFailed when pg_rewind fails or did nothing; the data directory is unusable then.
     """
@@ -53,7 +56,6 @@ def rewind(node: Node, source: Lineage, *, seconds: float) -> None:
     if not before.state.startswith("shut down"):
         # A crashed server is recovered by pg_rewind in single-user mode, which refuses with this file there.
         require(node.shell, "rm", "--force", f"{data}/{control.SIGNAL}")
-    settings = configured.read(node, configured.SOURCE, "restore_command")
     with configured.source(node, settings, dbname="postgres", application_name="day2_rewind") as conninfo:
         done = aside.alone(node, *_command(data, settings, conninfo), seconds=seconds)
     if done.code:
@@ -79,7 +81,7 @@ def _command(data: str, settings: Settings, conninfo: str) -> tuple[str, ...]:
     command = [*ENGLISH, "pg_rewind", f"--target-pgdata={data}", f"--source-server={conninfo}"]
     if settings.config_file:
         command.append(f"--config-file={settings.config_file}")
-    if settings.values["restore_command"]:
+    if settings.values[RESTORE]:
         # WAL since the fork may have left pg_wal: "could not find previous WAL record".
         command.append("--restore-target-wal")
     return tuple(command)
