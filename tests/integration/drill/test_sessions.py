@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from day2.errors import StepFailed
+from day2.errors import StepFailed, Unavailable
 from day2.operations.dr_drill import control, observe, sessions
 from tests.integration.drill.making import Living
+from tests.integration.drill.test_fence import frozen, postmaster
 
 WHO = "select pg_backend_pid() as pid"
 
@@ -46,6 +47,20 @@ def test_a_server_that_stopped_is_not_taken_for_running(pair: Living) -> None:
         assert observe.now(pair.pair) == "fenced"
         control.start(pair.pair.primary)
         assert observe.observe(pair.pair.primary, pair.pair.standby).takes_writes
+
+
+def test_a_look_at_both_is_never_through_a_session_of_before(pair: Living) -> None:
+    """One lives on in a server that lets nobody in any more."""
+    with sessions.kept():
+        who(pair)
+        with frozen(postmaster(pair, pair.pair.standby)):
+            assert observe.look(pair.pair)[1].role == "unreachable"
+
+
+def test_a_session_that_hangs_is_given_up(pair: Living, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe, "HANG_UP_SECONDS", 1)
+    with sessions.kept(), frozen(who(pair)), pytest.raises(Unavailable, match="broke"):
+        who(pair)
 
 
 def test_a_session_that_was_idle_for_long_is_not_trusted(pair: Living, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,8 @@ if TYPE_CHECKING:
 QUESTION = (Path(__file__).parent / "observe.sql").read_text()
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 5
+# For a server that hangs and does not even end a statement that took too long.
+HANG_UP_SECONDS = ANSWER_SECONDS + 1
 FIRST_PAUSE = 0.005
 # What a server says that runs but takes no sessions yet; libpq gives no code for it.
 STARTING = ("is starting up", "not yet accepting connections", "in recovery mode")
@@ -50,7 +51,7 @@ def ask(server: Server, question: str, *values: Any) -> dict[str, Any]:
     import psycopg
     from psycopg.rows import dict_row
 
-    with sessions.session(impatient(server)) as connection:
+    with sessions.session(impatient(server)) as connection, sessions.hung_up_after(connection, HANG_UP_SECONDS):
         try:
             with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
                 hurry(connection)
@@ -134,11 +135,14 @@ def observe(node: Node, other: Node) -> Seen:
 
 
 def look(pair: Pair) -> tuple[Seen, Seen]:
-    """Both servers, at the same time: the primary of normal times first."""
+    """Both servers, at the same time: the primary of normal times first.
+
+    In new sessions always, since an old one may live on where clients do not get in any more: a thread
+    begins without the step's.
+    """
     with ThreadPoolExecutor(max_workers=2) as pool:
-        # A context is one thread's at a time, and has the step's sessions.
-        one = pool.submit(copy_context().run, observe, pair.primary, pair.standby)
-        two = pool.submit(copy_context().run, observe, pair.standby, pair.primary)
+        one = pool.submit(observe, pair.primary, pair.standby)
+        two = pool.submit(observe, pair.standby, pair.primary)
         return one.result(), two.result()
 
 

@@ -5,10 +5,13 @@ Only for looks at a server. Whoever proves that clients get in opens a new one.
 
 from __future__ import annotations
 
+import os
 import select
+import socket
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -75,6 +78,25 @@ def session(server: Server) -> Iterator[psycopg.Connection[Any]]:
         yield connection
         if idles is not None:
             idles.append(Idle(connection, stack.pop_all(), time.monotonic()))
+
+
+@contextmanager
+def hung_up_after(connection: psycopg.Connection[Any], seconds: float) -> Iterator[None]:
+    """Break the connection if the block takes longer: libpq waits for ever for an answer."""
+    timer = threading.Timer(seconds, hang_up, (connection,))
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def hang_up(connection: psycopg.Connection[Any]) -> None:
+    """Break a connection that another thread waits on."""
+    import psycopg
+
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def _taken(idles: list[Idle] | None) -> Idle | None:
