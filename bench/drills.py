@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -109,8 +109,11 @@ def _measured(work: Callable[[Living], tuple[float, float]], rows: int) -> Times
 @contextmanager
 def _pair() -> Iterator[Living]:
     folder = reachable_temporary_folder(binaries.unprivileged())
-    with living(Path(folder)) as made:
-        yield made
+    try:
+        with living(folder) as made:
+            yield made
+    finally:
+        shutil.rmtree(folder)
 
 
 def _leave_work(made: Living) -> tuple[int, int, int]:

@@ -88,6 +88,7 @@ def test_the_wal_from_the_fork_on_is_kept() -> None:
     first = evidence.segment(STOPPED, FORK)
     assert first == "000000010000000100000003"
     assert evidence.segments(names, first) == ["000000010000000100000003", "000000010000000100000004.partial"]
+    assert evidence.segments(names, first, first) == ["000000010000000100000003"]
     assert evidence.first_byte(STOPPED, ["000000010000000100000003"]) == (1 << 32) + 3 * 16 * MIB
 
 

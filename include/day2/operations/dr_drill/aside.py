@@ -44,7 +44,7 @@ def names(node: Node) -> list[str]:
 
 def mark(node: Node, name: str) -> None:
     """Leave a mark that outlives this process."""
-    require(node.shell, "touch", f"{make(node)}/{name}")
+    require(node.shell, "sh", "-c", 'mkdir -p -m 700 "$1" && touch "$1/$2"', "mark", folder(node), name)
 
 
 def forget(node: Node, *which: str) -> None:

@@ -25,6 +25,21 @@ SEGMENT = re.compile(r"[0-9A-F]{24}(\.partial)?")
 PLACE = re.compile(r"(?: at| LSN) ([0-9A-F]+/[0-9A-F]+)")
 COMMITS = re.compile(r"^Transaction/COMMIT\s+(\d+)", re.MULTILINE)
 WAIT = 600.0
+# One command each: a way to the host and back costs more than what is done there.
+COPY = """set -e
+source=$1 folder=$2
+shift 2
+rm -rf "$folder"
+mkdir "$folder"
+test $# -gt 0 || exit 0
+(cd "$source" && cp -p "$@" "$folder")
+cd "$folder"
+sha256sum "$@"
+"""
+WRITE = """set -e
+cat > "$1.part"
+mv "$1.part" "$1"
+"""
 
 
 def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
@@ -39,7 +54,8 @@ def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
         return {}
     folder = f"{aside.make(node)}/{FOLDER}"
     wanted = segment(control_file, begin)
-    names = segments(require(node.shell, "ls", f"{control.data(node)}/pg_wal").split(), wanted)
+    last = segment(control_file, end) if end is not None else None
+    names = segments(require(node.shell, "ls", f"{control.data(node)}/pg_wal").split(), wanted, last)
     complete = bool(names) and names[0][:24] == wanted
     manifest = {
         "host": node.shell.label,
@@ -77,9 +93,13 @@ def segment(control_file: Control, position: int) -> str:
     return f"{control_file.timeline:08X}{number // per_id:08X}{number % per_id:08X}"
 
 
-def segments(names: list[str], first: str) -> list[str]:
-    """The WAL files of a timeline from one on, in order. Pure."""
-    return sorted(each for each in names if SEGMENT.fullmatch(each) and each[:8] == first[:8] and each[:24] >= first)
+def segments(names: list[str], first: str, last: str | None = None) -> list[str]:
+    """The WAL files of a timeline from one on, in order. Pure.
+
+    Those after the last are old ones, renamed to be written anew: often as much as max_wal_size.
+    """
+    found = sorted(each for each in names if SEGMENT.fullmatch(each) and each[:8] == first[:8] and each[:24] >= first)
+    return [each for each in found if last is None or each[:24] <= last]
 
 
 def first_byte(control_file: Control, names: list[str]) -> int | None:
@@ -116,18 +136,12 @@ def _dump(node: Node, control_file: Control, begin: int) -> Done:
 
 def _copy(node: Node, names: list[str], folder: str) -> list[dict[str, str]]:
     """A folder without a manifest is one that a killed attempt left, and is begun again."""
-    require(node.shell, "rm", "--recursive", "--force", folder)
-    require(node.shell, "mkdir", folder)
-    sources = [f"{control.data(node)}/pg_wal/{name}" for name in names]
-    if not sources:
-        return []
-    require(node.shell, "cp", "--preserve=timestamps", f"--target-directory={folder}", *sources, seconds=WAIT)
-    sums = require(node.shell, "sha256sum", *(f"{folder}/{name}" for name in names), seconds=WAIT)
-    return [{"name": line.split("/")[-1], "sha256": line.split()[0]} for line in sums.splitlines()]
+    source = f"{control.data(node)}/pg_wal"
+    sums = require(node.shell, "sh", "-c", COPY, "copy", source, folder, *names, seconds=WAIT)
+    return [{"name": line.split()[1], "sha256": line.split()[0]} for line in sums.splitlines()]
 
 
 def _write(node: Node, manifest: dict[str, Any], folder: str) -> None:
     """The manifest last: a folder that has one is complete."""
     content = json.dumps(manifest, indent=2).encode()
-    require(node.shell, "dd", "status=none", f"of={folder}/{MANIFEST}.part", stdin=content)
-    require(node.shell, "mv", f"{folder}/{MANIFEST}.part", f"{folder}/{MANIFEST}")
+    require(node.shell, "sh", "-c", WRITE, "write", f"{folder}/{MANIFEST}", stdin=content)
