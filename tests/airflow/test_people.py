@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -41,8 +41,6 @@ def written(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]
 
 def answered(option: str, who: str = "approver", **form: Any) -> dict[str, Any]:
     user = {"id": who, "name": who}
-    from datetime import UTC, datetime
-
     return {
         "chosen_options": [option],
         "params_input": form,

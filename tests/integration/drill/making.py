@@ -9,12 +9,14 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from day2.hosts.shell import Local, require
@@ -185,3 +187,15 @@ def _configure(made: Living, node: Node, ports: dict[str, int]) -> None:
     main = data / "postgresql.conf"
     if "pair.conf" not in main.read_text():
         main.write_text(main.read_text() + "\ninclude 'pair.conf'\n")
+
+
+@contextmanager
+def frozen(pair: Living, node: Node, backend: str) -> Iterator[None]:
+    """A background process of a server, stopped: what it was told waits."""
+    pid = pair.sql(node, f"select pid from pg_stat_activity where backend_type = '{backend}'")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        if psutil.pid_exists(pid):
+            os.kill(pid, signal.SIGCONT)

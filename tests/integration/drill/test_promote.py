@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
-import psutil
 import psycopg
 import pytest
 
@@ -17,7 +13,7 @@ from day2.errors import StepFailed
 from day2.operations.dr_drill import control, fence, observe, promote
 from day2.operations.dr_drill.pair import Node
 from lab.ports import LOOPBACK
-from tests.integration.drill.making import DBNAME, PASSWORD, REPLICATOR, Living, living
+from tests.integration.drill.making import DBNAME, PASSWORD, REPLICATOR, Living, frozen, living
 from tests.integration.drill.test_fence import Gone, with_shell
 
 
@@ -25,18 +21,6 @@ def superuser_setting(pair: Living, node: Node, **settings: str) -> None:
     for name, value in settings.items():
         pair.sql(node, f"alter system set {name} = '{value}'")
     pair.sql(node, "select pg_reload_conf()")
-
-
-@contextmanager
-def frozen_startup(pair: Living, node: Node) -> Iterator[None]:
-    """The process that replays, stopped: what it was told waits."""
-    pid = pair.sql(node, "select pid from pg_stat_activity where backend_type = 'startup'")
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        if psutil.pid_exists(pid):
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_promotion_is_complete(pair: Living) -> None:
@@ -144,7 +128,7 @@ def test_a_paused_replay_is_somebodys_decision(pair: Living) -> None:
 
 
 def test_a_replay_that_does_not_end_says_how_far_it_is(pair: Living) -> None:
-    with frozen_startup(pair, pair.pair.standby):
+    with frozen(pair, pair.pair.standby, "startup"):
         pair.sql(pair.pair.primary, "insert into orders (note) select 'late' from generate_series(1, 5000)")
         fence.fence(pair.pair, mode="fast", crashed_ok=False)
         with pytest.raises(StepFailed, match=r"after 1 s it has still \d+ bytes to replay") as failed:
@@ -159,7 +143,7 @@ def test_a_replay_ends_also_when_the_last_bytes_are_half_a_record(pair: Living) 
     """A crash cuts the stream anywhere: the received position is then never reached."""
     pair.sql(pair.pair.standby, "alter system set wal_retrieve_retry_interval = '500ms'")
     pair.sql(pair.pair.standby, "select pg_reload_conf()")
-    with frozen_startup(pair, pair.pair.standby):
+    with frozen(pair, pair.pair.standby, "startup"):
         pair.sql(pair.pair.primary, "insert into orders (note) select 'late' from generate_series(1, 5000)")
         fence.fence(pair.pair, mode="immediate", crashed_ok=True)
         _cut_last_record(pair)
@@ -180,7 +164,7 @@ def _cut_last_record(pair: Living) -> None:
 
 def test_a_promotion_that_does_not_end_is_told_and_not_tried_again(pair: Living) -> None:
     fence.fence(pair.pair, mode="fast", crashed_ok=False)
-    with frozen_startup(pair, pair.pair.standby):
+    with frozen(pair, pair.pair.standby, "startup"):
         with pytest.raises(StepFailed, match="it may still do so") as failed:
             promote.promote(pair.pair, seconds=1)
         assert "do not start orders" in failed.value.next_step
@@ -193,7 +177,7 @@ def test_a_promotion_that_does_not_end_is_told_and_not_tried_again(pair: Living)
 
 def test_giving_up_on_a_late_promotion_never_makes_two_primaries(pair: Living) -> None:
     fence.fence(pair.pair, mode="fast", crashed_ok=False)
-    with frozen_startup(pair, pair.pair.standby), pytest.raises(StepFailed):
+    with frozen(pair, pair.pair.standby, "startup"), pytest.raises(StepFailed):
         promote.promote(pair.pair, seconds=1)
     # It goes on now: either the standby became a primary, or its stop came first.
     with suppress(StepFailed):
