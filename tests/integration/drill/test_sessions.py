@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from day2.errors import StepFailed, Unavailable
-from day2.operations.dr_drill import control, observe, sessions
+from day2.operations.dr_drill import clear_up, control, observe, sessions
 from tests.integration.drill.making import Living
 from tests.integration.drill.test_fence import frozen, postmaster
 
@@ -68,6 +68,13 @@ def test_a_session_that_was_idle_for_long_is_not_trusted(pair: Living, monkeypat
         mine = who(pair)
         monkeypatch.setattr(sessions, "KEEP_SECONDS", 0.0)
         assert who(pair) != mine
+
+
+def test_the_clearing_up_does_not_count_its_own_steps_sessions(pair: Living) -> None:
+    with sessions.kept():
+        who(pair)
+        assert clear_up.leftovers(pair.pair, "test") == []
+        assert clear_up.clear_up(pair.pair, "test")["removed"] == []
 
 
 def test_a_session_in_use_is_nobody_elses(pair: Living) -> None:

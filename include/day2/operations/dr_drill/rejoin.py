@@ -90,12 +90,14 @@ def _brought_back(pair: Pair, node: Node, seconds: float) -> dict[str, Any]:
     other, parts = pair.other(node), dict[str, float]()
     with timed(parts, "checkpoint"):
         source = rewind.settled(other)
+    if damaged := aside.has(node, rewind.MARK):
+        settings_kept.put_back(node, into=control.data(node))
     settings = configured.read(node, slots.NAME, *rewind.SETTINGS)
     slot = slots.have(other, node, name=settings.values[slots.NAME])
     control.stop(node, seconds=seconds)
     work = Rejoin(pair, node, source, settings, seconds, parts)
     before = controldata.read(node)
-    first = means(before, source, damaged=aside.has(node, rewind.MARK))
+    first = means(before, source, damaged=damaged)
     kept: dict[str, Any] = evidence.read(node)
     if first == "rewind" and not kept:
         with timed(parts, "evidence"):
@@ -173,7 +175,7 @@ def _by(work: Rejoin, way: Means) -> None:
             if way == "rewind":
                 rewind.rewind(node, work.source, settings=work.settings, seconds=work.seconds)
             else:
-                reclone.reclone(node, work.other, slot=work.slot, seconds=work.seconds)
+                reclone.reclone(node, work.other, settings=work.settings, slot=work.slot, seconds=work.seconds)
     with timed(work.parts, "start"):
         if way == "start":
             # Before anything starts it: with this file it comes up as a standby, whoever starts it.
