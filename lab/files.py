@@ -9,13 +9,19 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from day2.errors import StepFailed
 from day2.postgres.binaries import RunAs
 from lab.say import say
+
+# What makes a data folder. They outlive a start that was killed.
+MAKERS = ("initdb", "pg_basebackup", "postgres")
+SWEEP_TRIES = 30
 
 
 def write_private(path: Path, text: str) -> None:
@@ -64,10 +70,28 @@ def own_folder(path: Path, owner: RunAs) -> Path:
 
 
 def sweep(folder: Path, pattern: str) -> None:
-    """Remove half-made things of an earlier, interrupted run."""
+    """Remove half-made things of an earlier, interrupted run, and end what it started and that still makes them."""
     for leftover in folder.glob(pattern):
         say(f"  removing {leftover.name}, left half-made by an interrupted start")
+        for _attempt in range(SWEEP_TRIES):  # one that is ended may just have started another
+            if not (makers := _makers(leftover)):
+                break
+            for each in makers:
+                with suppress(psutil.NoSuchProcess):
+                    each.kill()
+            psutil.wait_procs(makers, timeout=1)
         shutil.rmtree(leftover)
+
+
+def _makers(folder: Path) -> list[psutil.Process]:
+    """The processes that fill a data folder in there; a zombie does nothing more."""
+    return [
+        each
+        for each in psutil.process_iter(["name", "cwd", "cmdline", "status"])
+        if each.info["name"] in MAKERS
+        and each.info["status"] != psutil.STATUS_ZOMBIE
+        and any(str(folder) in said for said in (each.info["cwd"] or "", *(each.info["cmdline"] or ())))
+    ]
 
 
 @contextmanager
