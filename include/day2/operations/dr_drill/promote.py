@@ -105,11 +105,13 @@ def _fenced_on(pair: Pair, standby: Seen, attested: str) -> int:
 def _promote(pair: Pair, seconds: float) -> None:
     """Order it and wait. `pg_promote` would wait too, but looks only ten times a second."""
     server = pair.standby.server
+    doing = "pg_promote failed"
     try:
         observe.ask(server, ORDER)
+        doing = "after pg_promote it does not say whether it is promoted"
         over = observe.until(lambda: not observe.ask(server, IN_RECOVERY)["standby"], seconds=seconds)
     except Day2Error as error:
-        raise _failed(pair, f"pg_promote failed: {error.happened}", "Promotion fails") from error
+        raise _failed(pair, f"{doing}: {error.happened}", "Promotion fails") from error
     if not over:
         raise _timed_out(pair, seconds)
 
