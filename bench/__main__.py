@@ -81,7 +81,7 @@ def dag(context: typer.Context, targets: str = typer.Argument("1,10,50,100")) ->
 @app.command()
 def drill(context: typer.Context) -> None:
     """Take over and rejoin, against the same by hand with pg_ctl and pg_rewind."""
-    rows = list(drills.runs(context.obj.repeat))
+    rows = list(drills.runs(context.obj.repeat, context.obj.scale))
     for each in rows:
         results.save("drill", each, scale=context.obj.scale)
     console.print(drills.grid(rows).rich())
