@@ -65,6 +65,7 @@ def patch(patient: Patient, measures: Measures) -> None:
     Raises StepFailed or Unavailable with the state that is left; what was drained stays drained.
     """
     watch = Stopwatch(measures.setdefault("seconds", {}))
+    measures |= postgresql_host.facts(len(patient.served), {}, {})
     begun = job.look(patient.host, f"{patient.id}-install").state != "none"
     seen = scanning.scan(patient.host, lists="cached")
     with watch("prepare"):
@@ -76,7 +77,8 @@ def patch(patient: Patient, measures: Measures) -> None:
     if not resumed and not _has_work(patient, prepared, seen):
         log.info("%s: has every version of the set, and runs them", patient.name)
         measures |= _seen(seen, seen.boot_id) | {"changed": False, "reboot_expected": False}
-        measures |= {"healthy": _well(patient), "in_service": True}
+        measures["healthy"] = _well(patient)
+        _back(patient, measures)  # an earlier run may have left it drained
         told = postgresql_host.untouched(patient.served, patient.policy.postgresql, versions=seen.versions())
         _extensions(patient, told, measures)
         return
