@@ -80,12 +80,22 @@ def runs(repeat: int, hosts: int = HOSTS, *, only: str = "") -> Iterator[Compari
         if only in "scan":
             yield from _scans(theirs, Path(folder), repeat, hosts)
         if only in PATCH:
-            yield _patches(theirs, Path(folder), repeat, hosts)
+            yield from _patches(theirs, Path(folder), repeat, hosts)
 
 
 def grid(rows: list[dict[str, Any]]) -> Grid:
     """The rows as a table."""
-    heads = ("ours / Ansible", "wall s", "ratio", "driver's CPU s", "ratio", "driver's peak memory", "ratio", "goal")
+    heads = (
+        "ours / Ansible",
+        "wall s",
+        "ratio",
+        "driver's CPU s",
+        "ratio",
+        "driver's peak memory",
+        "ratio",
+        "goal",
+        "runs",
+    )
     return Grid("Patching against ansible-core", heads, tuple(_cells(each) for each in rows))
 
 
@@ -102,11 +112,15 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
         f"{size(peak[0])} / {size(peak[1])}",
         f"{memory:.2f}",
         f"< {GOAL:.2f} " + (f"missed: {' and '.join(missed)}" if missed else "met"),
+        str(len(row["ours"])),
     )
 
 
 def _scans(theirs: Ansible, folder: Path, repeat: int, hosts: int) -> Iterator[Comparison]:
-    """One fleet for all: a scan changes nothing but the lists, which are fetched before."""
+    """One fleet for all: a scan changes nothing but the lists, which are fetched before.
+
+    After every round, what there is so far: a bench that is stopped keeps it.
+    """
     load = machine.load()
     samples: dict[str, list[Sample]] = {name: [] for name in (OUR_NAME, *SCANS)}
     with _fleet(theirs, hosts) as fleet:
@@ -115,11 +129,11 @@ def _scans(theirs: Ansible, folder: Path, repeat: int, hosts: int) -> Iterator[C
         for number in range(repeat):
             for name in _turn(list(commands), number):
                 samples[name].append(_sample(f"scan, {name}", commands[name]))
-    for name, title in SCANS.items():
-        yield _compared(f"{title}, {hosts} hosts", samples[OUR_NAME], samples[name], load=load)
+            for name, title in SCANS.items():
+                yield _compared(f"{title}, {hosts} hosts", samples[OUR_NAME], samples[name], load=load)
 
 
-def _patches(theirs: Ansible, folder: Path, repeat: int, hosts: int) -> Comparison:
+def _patches(theirs: Ansible, folder: Path, repeat: int, hosts: int) -> Iterator[Comparison]:
     """A fresh fleet for every run: a host that was patched and rolled back has its files saved already."""
     load = machine.load()
     samples: dict[str, list[Sample]] = {name: [] for name in (OUR_NAME, "patch")}
@@ -133,7 +147,7 @@ def _patches(theirs: Ansible, folder: Path, repeat: int, hosts: int) -> Comparis
                     command = _theirs(theirs, fleet, folder, name, **_values(frozen))
                 samples[name].append(_sample(f"patch, {name}", command))
                 _require_patched(fleet, frozen)
-    return _compared(f"{PATCH}, {hosts} hosts", samples[OUR_NAME], samples["patch"], load=load)
+        yield _compared(f"{PATCH}, {hosts} hosts", samples[OUR_NAME], samples["patch"], load=load)
 
 
 def _turn(names: list[str], number: int) -> list[str]:
