@@ -187,7 +187,7 @@ def _to_earlier(patient: Patient, prepared: Prepared) -> bool:
     due = reboot.wanted(patient.policy.reboot.when, seen)
     if not due:
         before = remembered.recall(patient.host, patient.id)
-        due = _only_a_reboot_renews(patient, _restart(patient, before or Before(seen.boot_id, ())))
+        due = _only_a_reboot_renews(patient, _restart(patient, seen, before or Before(seen.boot_id, ())))
     if due:
         reboot.reboot(patient.host, seen.boot_id, patience=configured.reboot_patience(patient.policy))
     return True
@@ -199,9 +199,9 @@ def _log_in_again(patient: Patient) -> None:
         patient.host.shell.close()
 
 
-def _restart(patient: Patient, before: Before) -> Restarted:
+def _restart(patient: Patient, seen: Scan, before: Before) -> Restarted:
     """Restart what runs old code, and start what ran before and does not now: that one shows no old code."""
-    return services.restart(patient.host, also=remembered.ended(patient.host, before))
+    return services.restart(patient.host, found=seen.stale_services, also=remembered.ended(patient.host, before))
 
 
 def _only_a_reboot_renews(patient: Patient, done: Restarted) -> bool:
@@ -220,7 +220,7 @@ def _renew(patient: Patient, prepared: Prepared, before: Before, measures: Measu
     due = reboot.wanted(policy.reboot.when, seen) and (seen.reboot_required or not rebooted)
     if not due:
         with watch("restart"):
-            restarted = _restart(patient, before)
+            restarted = _restart(patient, seen, before)
         measures["restarted"] = list(restarted.units)
         due = _only_a_reboot_renews(patient, restarted)
     measures["reboot_expected"] = due or rebooted
