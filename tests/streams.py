@@ -13,7 +13,7 @@ from typing import IO
 
 APART = {
     "airflow": ("tests/airflow", "tests/ui"),
-    "drills and hosts": ("tests/integration/drill", "tests/integration/hosts"),
+    "drills": ("tests/integration/drill",),
 }
 # pytest's code for a run in which no test was selected.
 NOTHING = 5

@@ -13,7 +13,18 @@ import pytest
 
 from day2.errors import StepFailed
 from day2.hosts.shell import Local
-from day2.operations.dr_drill import aside, configured, control, controldata, evidence, observe, reclone, rejoin, rewind
+from day2.operations.dr_drill import (
+    aside,
+    configured,
+    control,
+    controldata,
+    evidence,
+    observe,
+    reclone,
+    rejoin,
+    rewind,
+    settings_kept,
+)
 from day2.operations.dr_drill.pair import Pair
 from day2.postgres import binaries
 from tests.integration.drill import making
@@ -22,6 +33,14 @@ from tests.integration.drill.test_clear_up import diverge
 from tests.integration.drill.test_rejoin import SECONDS, crash, equal, notes, take_over, write
 
 PACKAGE = Path(reclone.__file__).parent
+# The modules that run scripts on a host, and the scripts.
+SCRIPTS = {
+    aside: (aside.MARK,),
+    configured: (configured.EACH,),
+    evidence: (evidence.LIST, evidence.COPY, evidence.WRITE),
+    reclone: (reclone.SWAP,),
+    settings_kept: (settings_kept.KEEP,),
+}
 
 
 @pytest.fixture
@@ -171,8 +190,12 @@ def test_6_no_command_has_a_pipe() -> None:
     ]
     assert len(words) > 40
     assert [each for each in words if "|" in each[1] or ";" in each[1]] == []
-    assert [each for each in words if each[1] == "-c"] == [("reclone.py", "-c")], "the only script on a host"
-    assert "|" not in reclone.SWAP
+    assert {each[0] for each in words if each[1] == "-c"} == {
+        f"{module.__name__.split('.')[-1]}.py" for module in SCRIPTS
+    }
+    for script in (each for named in SCRIPTS.values() for each in named):
+        assert script.startswith("set -e\n")
+        assert " | " not in script
 
 
 RUNS = ("run", "require", "alone")

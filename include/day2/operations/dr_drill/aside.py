@@ -15,6 +15,10 @@ SUFFIX = ".day2"
 LOCK = "lock"
 BUSY = 75
 LOCK_SECONDS = 30.0
+MARK = """set -e
+mkdir -p -m 700 "$1"
+touch "$1/$2"
+"""
 
 
 def folder(node: Node) -> str:
@@ -44,7 +48,7 @@ def names(node: Node) -> list[str]:
 
 def mark(node: Node, name: str) -> None:
     """Leave a mark that outlives this process."""
-    require(node.shell, "sh", "-c", 'mkdir -p -m 700 "$1" && touch "$1/$2"', "mark", folder(node), name)
+    require(node.shell, "sh", "-c", MARK, "mark", folder(node), name)
 
 
 def forget(node: Node, *which: str) -> None:

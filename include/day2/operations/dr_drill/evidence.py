@@ -64,6 +64,8 @@ def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
         return {}
     said = _dump(node, control_file, max(begin, first_byte(control_file, names[0])))
     end = begin if NO_RECORD in said.stderr else ended_at(said.stderr)
+    if end is None:
+        log.warning("%s: pg_waldump does not say where its WAL ends: %s", node.name, said.words)
     last = segment(control_file, begin if end is None else end)
     if end is not None and end <= begin and names[-1][:24] <= last:
         return {}

@@ -69,6 +69,13 @@ def finish(node: Node) -> None:
     require(node.shell, "sh", "-c", SWAP, "swap", control.data(node), aside.folder(node), f"{OLD}{stamp}")
 
 
+def is_fresh(node: Node) -> bool:
+    """Whether its data is a copy that nobody has started: its control file says what the source's said."""
+    data = control.data(node)
+    there = node.shell.run("test", "-e", f"{data}/backup_label", "-a", "-e", f"{data}/{control.SIGNAL}")
+    return there.code == 0
+
+
 def _possible(node: Node, data: str) -> None:
     """A copy would put tablespaces and linked WAL where the old ones still are: that is done by hand."""
     links = require(node.shell, "find", f"{data}/pg_tblspc", f"{data}/pg_wal", "-maxdepth", "1", "-type", "l")

@@ -90,7 +90,8 @@ def _brought_back(pair: Pair, node: Node, seconds: float) -> dict[str, Any]:
     other, parts = pair.other(node), dict[str, float]()
     with timed(parts, "checkpoint"):
         source = rewind.settled(other)
-    if damaged := aside.has(node, rewind.MARK):
+    damaged = aside.has(node, rewind.MARK)
+    if damaged and aside.has(node, settings_kept.KEPT):
         settings_kept.put_back(node, into=control.data(node))
     settings = configured.read(node, slots.NAME, *rewind.SETTINGS)
     slot = slots.have(other, node, name=settings.values[slots.NAME])
@@ -98,6 +99,8 @@ def _brought_back(pair: Pair, node: Node, seconds: float) -> dict[str, Any]:
     work = Rejoin(pair, node, source, settings, seconds, parts)
     before = controldata.read(node)
     first = means(before, source, damaged=damaged)
+    if first == "rewind" and reclone.is_fresh(node):
+        first = "start"
     kept: dict[str, Any] = evidence.read(node)
     if first == "rewind" and not kept:
         with timed(parts, "evidence"):
