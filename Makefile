@@ -36,11 +36,7 @@ clean: ## stop everything and remove the lab's state (backups included); the env
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m lab clean; fi
 
 test: .venv/dev.stamp ## every test this machine can run; says why it skips one
-	@# Two at a time: both mostly wait, for servers and for Airflow. The second one's words come after the first's.
-	@$(BIN)/python -m pytest tests/airflow tests/ui >.test-airflow.log 2>&1 & airflow=$$!; \
-	$(BIN)/python -m pytest tests/integration tests/unit; others=$$?; \
-	wait $$airflow; status=$$?; cat .test-airflow.log; rm .test-airflow.log; \
-	test $$others -eq 0 && test $$status -eq 0
+	@$(BIN)/python -m tests.streams
 
 lint: .venv/dev.stamp ## ruff, mypy, yamllint, and the inventory's own check
 	@$(BIN)/ruff check .

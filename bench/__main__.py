@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from bench import copies, docs, drills, machine, orchestration, parsing, results, servers, tables
+from bench import copies, docs, drills, machine, orchestration, parsing, patching, results, servers, tables
 from bench.copies import Chosen
 from bench.measure import Comparison
 from bench.servers import Bench
@@ -37,6 +37,7 @@ def everything(context: typer.Context, scale: float = SCALE, repeat: int = REPEA
         parse(context)
         dag(context, targets)
         drill(context)
+        patch(context, patching.HOSTS, "")
 
 
 @app.command()
@@ -81,10 +82,24 @@ def dag(context: typer.Context, targets: str = typer.Argument("1,10,50,100")) ->
 @app.command()
 def drill(context: typer.Context) -> None:
     """Take over and rejoin, against the same by hand with pg_ctl and pg_rewind."""
-    rows = list(drills.runs(context.obj.repeat))
+    rows = list(drills.runs(context.obj.repeat, context.obj.scale))
     for each in rows:
         results.save("drill", each, scale=context.obj.scale)
     console.print(drills.grid(rows).rich())
+    _say_load()
+
+
+@app.command()
+def patch(
+    context: typer.Context,
+    hosts: int = typer.Argument(patching.HOSTS, help="fewer for a smoke run"),
+    only: str = typer.Option("", help="scan, or patch"),
+) -> None:
+    """Scan and patch a fleet of real hosts, against ansible-core with the same parallelism."""
+    rows: list[dict[str, Any]] = []
+    for each in patching.runs(context.obj.repeat, hosts, only=only):
+        rows = results.save("patch", tables.row(each), scale=hosts / patching.HOSTS)
+    console.print(patching.grid(rows).rich())
     _say_load()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import drills, orchestration, parsing, tables
+from bench import drills, orchestration, parsing, patching, tables
 from bench.tables import Grid
 from lab.places import CHECKOUT
 
@@ -20,6 +20,7 @@ GRIDS: dict[str, Callable[[list[dict[str, Any]]], Grid]] = {
     "dag": orchestration.grid,
     "parse": parsing.grid,
     "drill": drills.grid,
+    "patch": patching.grid,
 }
 
 

@@ -38,11 +38,20 @@ def version(program: str) -> str:
     return match[0] if match else "unknown version"
 
 
+def codename() -> str:
+    """The distribution's release by its own name, such as bookworm; empty where it has none."""
+    return _told("VERSION_CODENAME")
+
+
 def _processor() -> str:
     match = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     return match[1] if match else platform.machine()
 
 
 def _system() -> str:
-    match = re.search(r'^PRETTY_NAME="(.+)"$', Path("/etc/os-release").read_text(), re.MULTILINE)
-    return match[1] if match else platform.system()
+    return _told("PRETTY_NAME") or platform.system()
+
+
+def _told(field: str) -> str:
+    match = re.search(rf'^{field}="?([^"\n]+)"?$', Path("/etc/os-release").read_text(), re.MULTILINE)
+    return match[1] if match else ""

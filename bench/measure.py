@@ -95,8 +95,11 @@ def compare(
     )
 
 
-def measured(work: Work, *, servers: Sequence[int]) -> Sample:
-    """Run the work in a process of its own. Raises RuntimeError with its traceback if it fails."""
+def measured(work: Work, *, servers: Sequence[int], every: float = EVERY_SECONDS) -> Sample:
+    """Run the work in a process of its own. Raises RuntimeError with its traceback if it fails.
+
+    Its memory is looked at `every` so many seconds.
+    """
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     child = context.Process(target=_child, args=(work, there))
@@ -106,7 +109,7 @@ def measured(work: Work, *, servers: Sequence[int]) -> Sample:
         _expect(here, "ready")
         before = server_cpu(servers)
         here.send("go")
-        peak = _watch(child, here, skip_self=work.bare)
+        peak = _watch(child, here, skip_self=work.bare, every=every)
         wall, cpu, stored = _expect(here, "done")
         spent = server_cpu(servers) - before
         return Sample(wall=wall, client_cpu=cpu, server_cpu=spent, peak_pss=peak, bytes=stored)
@@ -173,11 +176,11 @@ def _expect(pipe: Connection, wanted: str) -> tuple[float, float, int]:
     return content  # type: ignore[no-any-return]
 
 
-def _watch(child: BaseProcess, pipe: Connection, *, skip_self: bool) -> int:
+def _watch(child: BaseProcess, pipe: Connection, *, skip_self: bool, every: float) -> int:
     """The largest sum of PSS seen in the tree until the child answers. PSS splits shared pages fairly."""
     peak = 0
     root = psutil.Process(child.pid)
-    while not pipe.poll(EVERY_SECONDS):
+    while not pipe.poll(every):
         tree = root.children(recursive=True) + ([] if skip_self else [root])
         peak = max(peak, sum(_pss(each.pid) for each in tree))
     return peak

@@ -10,8 +10,17 @@ from typing import Any
 from bench import machine
 
 FOLDER = Path(__file__).parent / "results"
-NAMED_BY = {"act": "name", "proof": "name", "restore": "name", "dag": "targets", "parse": "file", "drill": "part"}
+NAMED_BY = {
+    "act": "name",
+    "proof": "name",
+    "restore": "name",
+    "dag": "targets",
+    "parse": "file",
+    "drill": "part",
+    "patch": "name",
+}
 PROGRAMS = ("pg_basebackup", "pg_dump", "zstd", "age", "tar", "aws")
+PROGRAMS_OF = {"patch": ("apt-get",)}
 
 
 def save(part: str, row: dict[str, Any], *, scale: float, folder: Path = FOLDER) -> list[dict[str, Any]]:
@@ -29,7 +38,7 @@ def save(part: str, row: dict[str, Any], *, scale: float, folder: Path = FOLDER)
     content[part] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "scale": scale,
-        "machine": machine.describe(PROGRAMS),
+        "machine": machine.describe(PROGRAMS_OF.get(part, PROGRAMS)),
         "rows": sorted(rows.values(), key=lambda each: each[name]) if part == "dag" else list(rows.values()),
     }
     path.write_text(json.dumps(content, indent=2) + "\n")

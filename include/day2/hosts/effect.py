@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from day2.errors import StepFailed
-from day2.hosts import services
 from day2.hosts.install import Prepared, wrong
 from day2.hosts.model import Scan, Service
 from day2.hosts.script import Host
@@ -41,7 +40,7 @@ class Effect:
 
 def check(host: Host, prepared: Prepared, after: Scan) -> Effect:
     """What the host runs now. `after` is a scan made after the restarts, or the reboot."""
-    return Effect(wrong(host, prepared.part), services.stale(host), after.reboot_required, after.reboot_packages)
+    return Effect(wrong(host, prepared.part), after.stale_services, after.reboot_required, after.reboot_packages)
 
 
 def require(host: Host, effect: Effect, *, reboot_later: bool = False) -> None:

@@ -56,12 +56,20 @@ def restartable(found: Iterable[Service], *, never: Collection[str] = ()) -> tup
     return tuple(sorted(unit for unit in units if not any(fnmatch(unit, pattern) for pattern in patterns)))
 
 
-def restart(host: Host, *, never: Collection[str] = (), also: Collection[str] = ()) -> Restarted:
-    """Restart what runs old code, and `also`, then look again. Raises StepFailed where a unit does not start."""
-    units = tuple(dict.fromkeys([*restartable(stale(host), never=never), *also]))
-    if units:
-        log.info("%s: restarting %s", host.name, ", ".join(units))
-        _restart(host, units)
+def restart(
+    host: Host, *, found: tuple[Service, ...] | None = None, never: Collection[str] = (), also: Collection[str] = ()
+) -> Restarted:
+    """Restart what runs old code, and `also`, then look again. Raises StepFailed where a unit does not start.
+
+    `found` is what a scan has just shown; without it, the host is asked. Looking costs it more than all else here.
+    """
+    if found is None:
+        found = stale(host)
+    units = tuple(dict.fromkeys([*restartable(found, never=never), *also]))
+    if not units:
+        return Restarted((), found)
+    log.info("%s: restarting %s", host.name, ", ".join(units))
+    _restart(host, units)
     return Restarted(units, stale(host))
 
 

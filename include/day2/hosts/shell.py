@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import shlex
 import subprocess
 import time
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("day2")
 SECONDS = 60.0
 TAIL = 6
+# paramiko's answer for a command that a signal ended, or whose connection broke.
+NO_CODE = -1
 
 
 @dataclass(frozen=True)
@@ -140,28 +143,35 @@ def _read(channel: Channel, label: str, command: tuple[str, ...], seconds: float
     """Both streams together, so that neither fills up and blocks the command."""
     out, err = bytearray(), bytearray()
     deadline = time.monotonic() + seconds
-    while True:
-        waiting = False
-        while channel.recv_ready():
-            out += channel.recv(1 << 16)
-            waiting = True
-        while channel.recv_stderr_ready():
-            err += channel.recv_stderr(1 << 16)
-            waiting = True
-        if waiting:
-            continue
-        ended = channel.eof_received or channel.closed
-        if channel.exit_status_ready() and ended and not (channel.recv_ready() or channel.recv_stderr_ready()):
-            break
-        if channel.closed and not channel.exit_status_ready():
-            raise EOFError("the connection broke while the command ran")
-        if time.monotonic() > deadline:
-            channel.close()
+    readable = select.poll()
+    readable.register(channel.fileno(), select.POLLIN)
+    try:
+        while not _ended(channel, out, err):
+            if not readable.poll(_left(deadline) * 1000):
+                raise _too_slow(label, command, seconds)
+        # The exit code may come after the end of what it says.
+        if not channel.status_event.wait(_left(deadline)):
             raise _too_slow(label, command, seconds)
-        time.sleep(0.01)
-    code = channel.recv_exit_status()
-    channel.close()
+        code = channel.recv_exit_status()
+        if code == NO_CODE and not channel.eof_received:
+            raise EOFError("the connection broke while the command ran")
+    finally:
+        channel.close()
     return Done(code, out.decode(errors="replace"), err.decode(errors="replace"))
+
+
+def _ended(channel: Channel, out: bytearray, err: bytearray) -> bool:
+    """Take what is there. Returns whether it was the last: asked first, so that nothing is left behind."""
+    ended = bool(channel.eof_received or channel.closed)
+    while channel.recv_ready():
+        out += channel.recv(1 << 16)
+    while channel.recv_stderr_ready():
+        err += channel.recv_stderr(1 << 16)
+    return ended
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())
 
 
 def _too_slow(label: str, command: tuple[str, ...], seconds: float) -> Unavailable:

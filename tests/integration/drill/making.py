@@ -10,9 +10,11 @@ import itertools
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,8 +72,11 @@ def installation() -> Binaries:
 
 
 @contextmanager
-def living(folder: Path, **settings: str) -> Iterator[Living]:
-    """A streaming pair in `folder`; every process of it is gone when the block ends."""
+def living(folder: Path, *, copied: bool = True, **settings: str) -> Iterator[Living]:
+    """A streaming pair in `folder`; every process of it is gone when the block ends.
+
+    Pairs are copies of one, and have its system identifier, unless `copied` is false: that is the quick way.
+    """
     run_as, found = binaries.unprivileged(), installation()
     made = own_folder(folder / f"pair-{next(numbers)}", run_as)
     ports = {name: free_port() for name in NAMES}
@@ -87,14 +92,31 @@ def living(folder: Path, **settings: str) -> Iterator[Living]:
     pair = Pair("orders", nodes[0], nodes[1], endpoint)
     result = Living(pair, made, found, settings)
     try:
-        _primary(result, ports)
-        _standby(result, ports)
+        if copied:
+            for node in nodes:
+                subprocess.run(["cp", "-a", _first(folder, found) / node.name, result.home(node) / "data"], check=True)
+                _configure(result, node, ports)
+                result.start(node)
+        else:
+            _primary(result, ports)
+            _standby(result, ports)
         yield result
     finally:
         for node in nodes:
             with suppress(Exception):
                 node.shell.run("pg_ctl", "stop", "--mode=immediate", "--silent")
         shutil.rmtree(made, ignore_errors=True)
+
+
+@cache
+def _first(folder: Path, found: Binaries) -> Path:
+    """The data of a pair that was made once and stopped in order; it goes with `folder`."""
+    kept = own_folder(folder / f"first-{found.major}", binaries.unprivileged())
+    with living(folder, copied=False) as pair:
+        for node in (pair.pair.primary, pair.pair.standby):
+            pair.ctl(node, "stop", "--mode=fast", "--silent")
+            subprocess.run(["cp", "-a", pair.home(node) / "data", kept / node.name], check=True)
+    return kept
 
 
 def _node(folder: Path, name: str, port: int, found: Binaries) -> Node:

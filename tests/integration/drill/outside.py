@@ -49,8 +49,8 @@ def watching(pair: Living) -> Iterator[Outside]:
 
 def lost(pair: Living, seen: Outside, node: Node) -> set[int]:
     """Rows that were acknowledged and are not there."""
-    there = pair.sql(node, "select coalesce(array_agg(n), '{}') from written")
-    return set(seen.acknowledged) - set(there)
+    acknowledged = set(seen.acknowledged)  # before the look: the client goes on
+    return acknowledged - set(pair.sql(node, "select coalesce(array_agg(n), '{}') from written"))
 
 
 def _write(pair: Living, seen: Outside) -> None:

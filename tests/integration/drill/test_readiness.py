@@ -212,7 +212,7 @@ def test_missing_programs_are_named(pair: Living) -> None:
 
 
 def test_two_clusters_that_only_look_alike_are_red(pair: Living, servers_folder: Path) -> None:
-    with living(servers_folder) as other:
+    with living(servers_folder, copied=False) as other:
         mixed = replace(pair.pair, standby=other.pair.standby)
         assert "system identifier" in reds(mixed)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from day2.errors import StepFailed
-from day2.operations.dr_drill import aside, observe, reclone, rejoin
+from day2.operations.dr_drill import aside, control, observe, reclone, rejoin, rewind
 from day2.operations.dr_drill.pair import Node
 from day2.postgres import binaries
 from lab.files import give
@@ -124,6 +124,25 @@ def test_without_room_for_a_copy_nothing_is_touched(pair: Living, monkeypatch: p
         rejoin.rejoin(pair.pair, seconds=SECONDS)
     assert "state promoted" in error.value.left
     assert aside.names(pair.pair.primary) == ["rewinding"]
+
+
+def test_a_copy_whose_worker_was_killed_before_it_started_is_started(
+    pair: Living, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair.ctl(pair.pair.primary, "stop", "--mode=fast")
+    take_over(pair)
+    aside.mark(pair.pair.primary, rewind.MARK)
+    with monkeypatch.context() as patched:
+        patched.setattr(control, "start", _killed)
+        with pytest.raises(StepFailed, match="killed"):
+            rejoin.rejoin(pair.pair, seconds=SECONDS)
+    measures = rejoin.rejoin(pair.pair, seconds=SECONDS)
+    assert (measures["means"], measures["tried"], measures["evidence"]) == ("start", [], {})
+    assert equal(pair)
+
+
+def _killed(*_: object, **__: object) -> None:
+    raise StepFailed("killed")
 
 
 def test_a_server_that_does_not_stream_for_another_reason_is_not_rewound(

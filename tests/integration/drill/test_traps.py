@@ -13,7 +13,18 @@ import pytest
 
 from day2.errors import StepFailed
 from day2.hosts.shell import Local
-from day2.operations.dr_drill import aside, configured, control, controldata, observe, reclone, rejoin, rewind
+from day2.operations.dr_drill import (
+    aside,
+    configured,
+    control,
+    controldata,
+    evidence,
+    observe,
+    reclone,
+    rejoin,
+    rewind,
+    settings_kept,
+)
 from day2.operations.dr_drill.pair import Pair
 from day2.postgres import binaries
 from tests.integration.drill import making
@@ -22,6 +33,14 @@ from tests.integration.drill.test_clear_up import diverge
 from tests.integration.drill.test_rejoin import SECONDS, crash, equal, notes, take_over, write
 
 PACKAGE = Path(reclone.__file__).parent
+# The modules that run scripts on a host, and the scripts.
+SCRIPTS = {
+    aside: (aside.MARK,),
+    configured: (configured.EACH,),
+    evidence: (evidence.LIST, evidence.COPY, evidence.WRITE),
+    reclone: (reclone.SWAP,),
+    settings_kept: (settings_kept.KEEP,),
+}
 
 
 @pytest.fixture
@@ -171,8 +190,12 @@ def test_6_no_command_has_a_pipe() -> None:
     ]
     assert len(words) > 40
     assert [each for each in words if "|" in each[1] or ";" in each[1]] == []
-    assert [each for each in words if each[1] == "-c"] == [("reclone.py", "-c")], "the only script on a host"
-    assert "|" not in reclone.SWAP
+    assert {each[0] for each in words if each[1] == "-c"} == {
+        f"{module.__name__.split('.')[-1]}.py" for module in SCRIPTS
+    }
+    for script in (each for named in SCRIPTS.values() for each in named):
+        assert script.startswith("set -e\n")
+        assert " | " not in script
 
 
 RUNS = ("run", "require", "alone")
@@ -220,3 +243,26 @@ def test_12_rows_that_only_the_old_primary_has_are_kept_before_the_rewind_discar
         assert hashlib.sha256(kept.read_bytes()).hexdigest() == file["sha256"]
     assert measures["evidence"]["files"]
     assert b"lost 4" in kept.read_bytes()
+
+
+def test_12_what_comes_after_a_damaged_record_is_kept_although_nobody_can_count_it(pair: Living) -> None:
+    node = pair.pair.primary
+    pair.ctl(pair.pair.standby, "stop", "--mode=fast")
+    write(pair, node, "damaged")
+    name, offset = pair.sql(node, "select row_to_json(f) from pg_walfile_name_offset(pg_current_wal_lsn()) f").values()
+    write(pair, node, "in the same file")
+    pair.sql(node, "select pg_switch_wal()")
+    write(pair, node, "in the next file")
+    crash(pair, node)
+    with out_of_reach(pair.folder / "archive"):
+        pair.start(pair.pair.standby)
+        take_over(pair)
+    file = pair.home(node) / "data" / "pg_wal" / name
+    with file.open("r+b") as wal:
+        wal.seek(offset)
+        wal.write(bytes(8))
+    manifest = evidence.keep(node, controldata.read(node), rewind.settled(pair.pair.standby))
+    assert not manifest["complete"]
+    assert manifest["files"][0]["name"] == name
+    assert len(manifest["files"]) == 2
+    assert b"in the next file" in (Path(manifest["folder"]) / manifest["files"][1]["name"]).read_bytes()

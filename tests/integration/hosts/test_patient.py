@@ -47,10 +47,12 @@ def test_a_service_on_old_code_is_restarted_where_no_reboot_is_due(host: Host, f
     assert (measures["reboot_expected"], measures["rebooted"]) == (False, False)
 
 
-def test_a_host_that_has_everything_is_not_taken_out_of_traffic(host: Host, fleet: Fleet) -> None:
+def test_a_host_that_has_everything_is_not_taken_out_of_traffic_but_put_back_if_it_was(
+    host: Host, fleet: Fleet
+) -> None:
     one = Ward(fleet, host.name, frozen(host, "nothing-of-this-name"))
     measures = one.patch()
-    assert one.traffic == []
+    assert one.traffic == ["back 1.0-1"]
     assert (measures["changed"], measures["healthy"], measures["in_service"]) == (False, True, True)
     assert (measures["reboot_expected"], measures["rebooted"], measures["stale_services"]) == (False, False, 0)
 
@@ -88,9 +90,11 @@ def test_a_broken_release_stays_drained_and_its_rollback_puts_the_earlier_one_in
     before = packages(fleet[host.name])
     repository.publish("security", "acme-agent", "1.2-1")
     one = ward(fleet, host, "acme-agent", "acme-lib")
+    measures: dict[str, Any] = {}
     with pytest.raises(StepFailed, match="answered 500, not 200"):
-        one.patch()
+        patient.patch(one.admit(), measures)
     assert one.traffic == ["out 1.0-1"]
+    assert (measures["postgres_servers"], measures["postgres_extensions_failed"]) == (0, 0), "it has no database"
     measures = one.roll_back()
     assert one.traffic == ["out 1.0-1", "back 1.0-1"]
     assert packages(one.machine) == before

@@ -22,7 +22,7 @@ OLD = {"acme-agent": "1.0-1", "acme-lib": "2.0-1", "acme-core": "5.0-1", "acme-t
 def fleet() -> Iterator[Fleet]:
     if reason := lab_hosts.why_not():
         pytest.skip(f"no hosts can run here: {reason}")
-    with lab_hosts.hosts(8) as made:
+    with lab_hosts.hosts(12) as made:
         yield made
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,16 @@ def test_a_shell_says_when_its_connection_broke_and_connects_anew(host: Host) ->
         line.faults.heal()
         assert login.run("echo", "two").stdout == "two\n"
         login.close()
+
+
+def test_a_connection_that_breaks_under_a_command_is_no_exit_code(host: Host) -> None:
+    with proxy(host.port) as line, ThreadPoolExecutor(max_workers=1) as pool:
+        login = shell({**host.connection(), "port": line.port})
+        running = pool.submit(login.run, "sleep", "984")
+        wait_for(lambda: bool(sleeping("984")), "it to run", seconds=10)
+        line.reset()
+        with pytest.raises(Unavailable, match="the connection broke while the command ran"):
+            running.result(timeout=20)
 
 
 def test_keys_are_private_and_stay_the_same(host: Host) -> None:

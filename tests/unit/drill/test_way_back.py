@@ -77,18 +77,22 @@ def test_a_rewind_is_believed_by_its_control_file_alone(after: Control, says: st
 
 
 def test_the_wal_from_the_fork_on_is_kept() -> None:
-    names = [
-        "000000010000000100000002",
-        "000000010000000100000003",
-        "000000010000000100000004.partial",
-        "000000020000000100000003",
-        "00000002.history",
-        "archive_status",
+    begin = (1 << 32) + 3 * 16 * MIB
+    listed = [
+        f"000000010000000100000002 {begin - 16 * MIB}",
+        f"000000010000000100000003 {begin}",
+        f"000000010000000100000004.partial   {begin + 16 * MIB}",
+        f"000000010000000100000005 {begin - 64 * MIB}",  # renamed, to be written anew
+        "000000010000000100000006 0",  # made, and never written
+        f"000000020000000100000003 {begin}",
+        "00000002.history 3328504234",
+        "00000003.history",
     ]
     first = evidence.segment(STOPPED, FORK)
     assert first == "000000010000000100000003"
-    assert evidence.segments(names, first) == ["000000010000000100000003", "000000010000000100000004.partial"]
-    assert evidence.first_byte(STOPPED, ["000000010000000100000003"]) == (1 << 32) + 3 * 16 * MIB
+    kept = ["000000010000000100000003", "000000010000000100000004.partial"]
+    assert evidence.segments(STOPPED, listed, first) == kept
+    assert evidence.first_byte(STOPPED, kept[0]) == begin
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from day2.errors import StepFailed
 from day2.hosts import failures, freeze, health, services
 from day2.hosts.drain import Command, Hook, drain, undrain
 from day2.hosts.model import Change, Package, PatchSet, Service
+from day2.hosts.script import Host
+from day2.hosts.services import Restarted
 from day2.hosts.shell import Done
 
 names = st.text("abcdefgh-", min_size=1, max_size=6)
@@ -146,6 +148,16 @@ def test_what_is_restarted_is_each_unit_once_and_never_what_only_a_reboot_renews
     ]
     assert services.restartable(found) == ("db.service", "web.service")
     assert services.restartable(found, never=("db*",)) == ("web.service",)
+
+
+def test_what_a_scan_has_just_shown_is_not_looked_for_again() -> None:
+    only_a_reboot = (Service("dbus.service", 3, ("/usr/lib/a",)),)
+    asked = Scripted()
+    assert services.restart(Host("web-01", asked), found=only_a_reboot) == Restarted((), only_a_reboot)
+    asked = Scripted(Done(0, "", ""), Done(0, "", ""))
+    done = services.restart(Host("web-01", asked), found=(Service("web.service", 1, ("/usr/lib/a",)),))
+    assert done == Restarted(("web.service",), ())
+    assert [command[6] for command, _ in asked.told] == ["restart.sh", "stale.sh"]
 
 
 def test_needrestart_adds_units_but_no_second_entry() -> None:

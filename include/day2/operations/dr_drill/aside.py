@@ -15,6 +15,10 @@ SUFFIX = ".day2"
 LOCK = "lock"
 BUSY = 75
 LOCK_SECONDS = 30.0
+MARK = """set -e
+mkdir -p -m 700 "$1"
+touch "$1/$2"
+"""
 
 
 def folder(node: Node) -> str:
@@ -44,7 +48,7 @@ def names(node: Node) -> list[str]:
 
 def mark(node: Node, name: str) -> None:
     """Leave a mark that outlives this process."""
-    require(node.shell, "touch", f"{make(node)}/{name}")
+    require(node.shell, "sh", "-c", MARK, "mark", folder(node), name)
 
 
 def forget(node: Node, *which: str) -> None:
@@ -54,8 +58,11 @@ def forget(node: Node, *which: str) -> None:
 
 
 def alone(node: Node, *command: str, seconds: float) -> Done:
-    """Run a long program, one at a time on this data directory, also when an earlier worker was killed."""
-    where = make(node)
+    """Run a long program, one at a time on this data directory, also when an earlier worker was killed.
+
+    The folder must be there.
+    """
+    where = folder(node)
     options = ("--exclusive", f"--timeout={LOCK_SECONDS:.0f}", f"--conflict-exit-code={BUSY}")
     done = node.shell.run("flock", *options, f"{where}/{LOCK}", *command, seconds=seconds + LOCK_SECONDS)
     if done.code == BUSY and not done.words:

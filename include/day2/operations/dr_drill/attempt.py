@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from day2.errors import Day2Error, Unavailable
 from day2.ledger.probe import Sample
+from day2.operations.dr_drill import sessions
 from day2.operations.dr_drill.samples import ENDPOINT
 from day2.postgres.server import Server
 
@@ -152,8 +151,7 @@ def _cut_off(connection: Connection[Any], seconds: float) -> Iterator[threading.
         with suppress(psycopg.Error):
             connection.cancel_safe(timeout=CANCEL_SECONDS)
         if not done.wait(CANCEL_SECONDS):
-            with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(connection.fileno())) as line:
-                line.shutdown(socket.SHUT_RDWR)
+            sessions.hang_up(connection)
 
     done = threading.Event()
     timer = threading.Timer(seconds, end)

@@ -13,7 +13,7 @@ from typing import Any
 
 from day2.errors import Day2Error, StepFailed
 from day2.hosts.shell import require
-from day2.operations.dr_drill import aside, configured, control, evidence, observe, slots
+from day2.operations.dr_drill import aside, configured, control, evidence, observe, sessions, slots
 from day2.operations.dr_drill.pair import Node, Pair, Seen, state
 from day2.postgres.server import Server
 
@@ -96,8 +96,8 @@ def is_whole(primary: Seen, standby: Seen) -> bool:
 
 def _left(pair: Pair, node: Node, look: Seen, *, whole: bool) -> list[str]:
     found = [f"{aside.folder(node)}/{name} on {node.shell.label}" for name in aside.names(node) if whole]
-    if look.role in ("primary", "standby") and (sessions := _sessions(node)):
-        found.append(f"{sessions} sessions on {node.name}")
+    if look.role in ("primary", "standby") and (stay := _sessions(node)):
+        found.append(f"{stay} sessions on {node.name}")
     if look.takes_writes and observe.ask(node.server, SCHEMA_THERE)["there"]:
         found.append(f"schema day2_drill on {node.name}")
     if node is pair.standby and whole and look.role == "standby":
@@ -109,6 +109,7 @@ def _left(pair: Pair, node: Node, look: Seen, *, whole: bool) -> list[str]:
 
 def _sessions(node: Node) -> int:
     """How many of the drill's sessions stay. Asked on one connection: the end of each would be seen by the next."""
+    sessions.end_idle()
     with observe.impatient(node.server).connect() as connection:
 
         def there() -> int:
@@ -142,6 +143,7 @@ def _files(node: Node, run: str, done: Cleared, *, whole: bool, keep: bool) -> N
 
 def _end_sessions(node: Node, done: Cleared) -> None:
     """Sessions of a worker that was killed; each target has its lease, so nobody else's are on this database."""
+    sessions.end_idle()
     if ended := observe.ask(node.server, END)["sessions"]:
         done.removed.append(f"{ended} sessions on {node.name}")
 

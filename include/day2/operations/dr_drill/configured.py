@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 from day2.errors import StepFailed
@@ -13,41 +14,64 @@ from day2.operations.dr_drill import aside, control
 from day2.operations.dr_drill.pair import Node
 
 PASSFILE = "passfile"
+SOURCE = "primary_conninfo"
+# A host is asked once for all of them; each ends with a byte that is in no setting.
+EACH = r"""set -e
+names=$1
+shift
+for name in $names; do
+    postgres "$@" -C "$name"
+    printf '\0'
+done
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server would start with. `config_file` is empty if its configuration is in its data directory."""
+
+    node: Node
+    values: Mapping[str, str] = field(repr=False)
+    config_file: str
+
+    def needed(self, name: str) -> str:
+        """One without which a server cannot follow. Raises StepFailed if it is empty."""
+        if found := self.values[name]:
+            return found
+        raise StepFailed(
+            f"its configuration has no {name}",
+            target=self.node.name,
+            left="nothing was changed by this step",
+            next_step=(
+                f"set {name} in the configuration of {self.node.name}, as its standby has it, and run the step again"
+            ),
+            runbook="A server cannot follow the other",
+        )
+
+
+def read(node: Node, *names: str) -> Settings:
+    """Settings as they would be at the next start. Their text may hold a password: it is never logged."""
+    options = _as_started(node)
+    said = require(node.shell, "sh", "-c", EACH, "each", " ".join(names), *options)
+    config_file = next((each.partition("=")[2] for each in options if each.startswith("config_file=")), "")
+    found = (each.strip() for each in said.split("\0")[:-1])
+    return Settings(node, dict(zip(names, found, strict=True)), config_file)
 
 
 def value(node: Node, name: str) -> str:
-    """What a setting would be at the next start. Its text may hold a password: it is never logged."""
-    return require(node.shell, "postgres", *_as_started(node), "-C", name).strip()
-
-
-def needed(node: Node, name: str) -> str:
-    """The same, of a setting without which a server cannot follow. Raises StepFailed if it is empty."""
-    if found := value(node, name):
-        return found
-    raise StepFailed(
-        f"its configuration has no {name}",
-        target=node.name,
-        left="nothing was changed by this step",
-        next_step=f"set {name} in the configuration of {node.name}, as its standby has it, and run the step again",
-        runbook="A server cannot follow the other",
-    )
-
-
-def config_file(node: Node) -> str:
-    """Where its configuration is, if that is not in the data directory; empty if it is."""
-    options = _as_started(node)
-    return next((each.partition("=")[2] for each in options if each.startswith("config_file=")), "")
+    """One of them; empty if it is not set."""
+    return read(node, name).values[name]
 
 
 @contextmanager
-def source(node: Node, **more: str) -> Iterator[str]:
+def source(node: Node, settings: Settings, **more: str) -> Iterator[str]:
     """How a server connects to the one it follows, for a program on its host. No secret is in it.
 
     A password in its configuration would show in the host's process list: it goes into a private file.
     """
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    found: dict[str, Any] = conninfo_to_dict(needed(node, "primary_conninfo"))
+    found: dict[str, Any] = conninfo_to_dict(settings.needed(SOURCE))
     password = found.pop("password", None)
     if password is None:
         yield make_conninfo(**found | more)

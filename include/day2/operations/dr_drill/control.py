@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from day2.errors import StepFailed
@@ -27,6 +27,8 @@ SECONDS = 60.0
 LOOK_SECONDS = 10.0
 # Beyond what pg_ctl itself waits, for the way to the host and back.
 GRACE = 10.0
+# Seconds between two looks at a server that stops.
+FIRST_PAUSE, LAST_PAUSE = 0.005, 0.2
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,11 @@ def running(node: Node) -> bool:
 def data(node: Node) -> str:
     """The server's data directory on its host."""
     return node.data or require(node.shell, "printenv", "PGDATA", seconds=LOOK_SECONDS).strip()
+
+
+def located(node: Node) -> Node:
+    """The same node with its data directory written down, so that its host is asked for it once."""
+    return replace(node, data=data(node))
 
 
 def control_file(node: Node) -> ControlFile:
@@ -104,6 +111,7 @@ def stop(node: Node, mode: Mode = "fast", *, seconds: float = SECONDS) -> None:
         return
     deadline = time.monotonic() + seconds
     said = [node.shell.run(*each, seconds=seconds + GRACE).words for each in _stopping(node, mode, seconds)]
+    pause = FIRST_PAUSE
     while running(node):
         if time.monotonic() > deadline:
             raise StepFailed(
@@ -113,7 +121,8 @@ def stop(node: Node, mode: Mode = "fast", *, seconds: float = SECONDS) -> None:
                 next_step=f"on {node.shell.label}: {stop_by_hand(node, 'immediate')}",
                 runbook="A server does not stop",
             )
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(2 * pause, LAST_PAUSE)
     log.info("%s: stopped (%s)", node.name, mode)
 
 

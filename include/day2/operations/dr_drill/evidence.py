@@ -23,23 +23,54 @@ FOLDER = "evidence"
 MANIFEST = "manifest.json"
 SEGMENT = re.compile(r"[0-9A-F]{24}(\.partial)?")
 PLACE = re.compile(r"(?: at| LSN) ([0-9A-F]+/[0-9A-F]+)")
+NO_RECORD = "could not find a valid record"
 COMMITS = re.compile(r"^Transaction/COMMIT\s+(\d+)", re.MULTILINE)
 WAIT = 600.0
+# One command each: a way to the host and back costs more than what is done there.
+COPY = """set -e
+source=$1 folder=$2
+shift 2
+rm -rf "$folder"
+mkdir "$folder"
+test $# -gt 0 || exit 0
+(cd "$source" && cp -p "$@" "$folder")
+cd "$folder"
+sha256sum "$@"
+"""
+# With the address in the first page's header (xlp_pageaddr): a file that waits to be written anew has an old one.
+LIST = """set -e
+cd "$1"
+for name in [0-9A-F]*; do
+    printf '%s %s\\n' "$name" "$(od -A n -t u8 -j 8 -N 8 "$name")"
+done
+"""
+WRITE = """set -e
+cat > "$1.part"
+mv "$1.part" "$1"
+"""
 
 
 def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
-    """Copy what is from after the fork. Returns the manifest; empty when nothing is."""
-    if kept := read(node):
-        return kept
+    """Copy what is from after the fork. Returns the manifest; empty when nothing is.
+
+    What an earlier attempt kept is never copied again: the caller reads it first.
+    """
     fork = source.fork(control_file.timeline)
     begin = control_file.checkpoint if fork is None else fork
-    end = _end(node, control_file)
-    if end is not None and end <= begin:
+    wanted = segment(control_file, begin)
+    listed = require(node.shell, "sh", "-c", LIST, "list", f"{control.data(node)}/pg_wal").splitlines()
+    names = segments(control_file, listed, wanted)
+    if not names:
+        return {}
+    said = _dump(node, control_file, max(begin, first_byte(control_file, names[0])))
+    end = begin if NO_RECORD in said.stderr else ended_at(said.stderr)
+    if end is None:
+        log.warning("%s: pg_waldump does not say where its WAL ends: %s", node.name, said.words)
+    last = segment(control_file, begin if end is None else end)
+    if end is not None and end <= begin and names[-1][:24] <= last:
         return {}
     folder = f"{aside.make(node)}/{FOLDER}"
-    wanted = segment(control_file, begin)
-    names = segments(require(node.shell, "ls", f"{control.data(node)}/pg_wal").split(), wanted)
-    complete = bool(names) and names[0][:24] == wanted
+    complete = names[0][:24] == wanted and end is not None and names[-1][:24] <= last
     manifest = {
         "host": node.shell.label,
         "folder": folder,
@@ -47,9 +78,9 @@ def keep(node: Node, control_file: Control, source: Lineage) -> dict[str, Any]:
         "from": written(begin),
         "to": written(end) if end is not None else None,
         "diverged_bytes": end - begin if end is not None else None,
-        # Where the first of it has left pg_wal, only what is there can be counted: it is more than that.
+        # Where the first of it has left pg_wal, or it is damaged in the middle, it is more than what was counted.
         "complete": complete,
-        "commits": _commits(node, control_file, begin if complete else first_byte(control_file, names)),
+        "commits": sum(int(each) for each in COMMITS.findall(said.stdout)),
         "files": _copy(node, names, folder),
     }
     _write(node, manifest, folder)
@@ -76,16 +107,23 @@ def segment(control_file: Control, position: int) -> str:
     return f"{control_file.timeline:08X}{number // per_id:08X}{number % per_id:08X}"
 
 
-def segments(names: list[str], first: str) -> list[str]:
-    """The WAL files of a timeline from one on, in order. Pure."""
-    return sorted(each for each in names if SEGMENT.fullmatch(each) and each[:8] == first[:8] and each[:24] >= first)
+def segments(control_file: Control, listed: list[str], first: str) -> list[str]:
+    """The WAL files of a timeline from one on that were really written, in order. Pure.
+
+    `listed` are lines of a name and the address in its first page. Files that wait to be written anew are
+    often as much as max_wal_size.
+    """
+    found = sorted(line.split() for line in listed if SEGMENT.fullmatch(line.split()[0]) and len(line.split()) == 2)
+    return [
+        name
+        for name, address in found
+        if name[:8] == first[:8] and name[:24] >= first and int(address) == first_byte(control_file, name)
+    ]
 
 
-def first_byte(control_file: Control, names: list[str]) -> int | None:
-    """Where the first of some WAL files begins. Pure."""
-    if not names:
-        return None
-    return (int(names[0][8:16], 16) << 32) + int(names[0][16:24], 16) * control_file.segment_bytes
+def first_byte(control_file: Control, name: str) -> int:
+    """Where a WAL file begins. Pure."""
+    return (int(name[8:16], 16) << 32) + int(name[16:24], 16) * control_file.segment_bytes
 
 
 def ended_at(said: str) -> int | None:
@@ -97,16 +135,6 @@ def ended_at(said: str) -> int | None:
     return position(found[-1][-1]) if found else None
 
 
-def _end(node: Node, control_file: Control) -> int | None:
-    return ended_at(_dump(node, control_file, control_file.redo).stderr)
-
-
-def _commits(node: Node, control_file: Control, begin: int | None) -> int:
-    if begin is None:
-        return 0
-    return sum(int(each) for each in COMMITS.findall(_dump(node, control_file, begin).stdout))
-
-
 def _dump(node: Node, control_file: Control, begin: int) -> Done:
     """What kinds of records there are from a position on. The exit code says nothing: the end is an error."""
     where = ("--path", f"{control.data(node)}/pg_wal", "--timeline", str(control_file.timeline))
@@ -115,18 +143,12 @@ def _dump(node: Node, control_file: Control, begin: int) -> Done:
 
 def _copy(node: Node, names: list[str], folder: str) -> list[dict[str, str]]:
     """A folder without a manifest is one that a killed attempt left, and is begun again."""
-    require(node.shell, "rm", "--recursive", "--force", folder)
-    require(node.shell, "mkdir", folder)
-    sources = [f"{control.data(node)}/pg_wal/{name}" for name in names]
-    if not sources:
-        return []
-    require(node.shell, "cp", "--preserve=timestamps", f"--target-directory={folder}", *sources, seconds=WAIT)
-    sums = require(node.shell, "sha256sum", *(f"{folder}/{name}" for name in names), seconds=WAIT)
-    return [{"name": line.split("/")[-1], "sha256": line.split()[0]} for line in sums.splitlines()]
+    source = f"{control.data(node)}/pg_wal"
+    sums = require(node.shell, "sh", "-c", COPY, "copy", source, folder, *names, seconds=WAIT)
+    return [{"name": line.split()[1], "sha256": line.split()[0]} for line in sums.splitlines()]
 
 
 def _write(node: Node, manifest: dict[str, Any], folder: str) -> None:
     """The manifest last: a folder that has one is complete."""
     content = json.dumps(manifest, indent=2).encode()
-    require(node.shell, "dd", "status=none", f"of={folder}/{MANIFEST}.part", stdin=content)
-    require(node.shell, "mv", f"{folder}/{MANIFEST}.part", f"{folder}/{MANIFEST}")
+    require(node.shell, "sh", "-c", WRITE, "write", f"{folder}/{MANIFEST}", stdin=content)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from day2.errors import Day2Error, StepFailed
-from day2.operations.dr_drill import control
+from day2.operations.dr_drill import control, sessions
 from day2.operations.dr_drill.pair import Node, Pair, Seen, State, going_back_is_free, state
 from day2.postgres.server import Server
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 QUESTION = (Path(__file__).parent / "observe.sql").read_text()
 CONNECT_SECONDS = 3
 ANSWER_SECONDS = 5
+# For a server that hangs and does not even end a statement that took too long.
+HANG_UP_SECONDS = ANSWER_SECONDS + 1
+FIRST_PAUSE = 0.005
 # What a server says that runs but takes no sessions yet; libpq gives no code for it.
 STARTING = ("is starting up", "not yet accepting connections", "in recovery mode")
 SENDS_TO_SLOT = """
@@ -44,11 +47,11 @@ def impatient(server: Server) -> Server:
 
 
 def ask(server: Server, question: str, *values: Any) -> dict[str, Any]:
-    """The first row of a query, within a few seconds. Raises Unavailable or StepFailed."""
+    """The first row of a query, within a few seconds, maybe in a kept session. Raises Unavailable or StepFailed."""
     import psycopg
     from psycopg.rows import dict_row
 
-    with impatient(server).connect() as connection:
+    with sessions.session(impatient(server)) as connection, sessions.hung_up_after(connection, HANG_UP_SECONDS):
         try:
             with connection.transaction(), connection.cursor(row_factory=dict_row) as cursor:
                 hurry(connection)
@@ -66,6 +69,8 @@ def hurry(connection: psycopg.Connection[Any]) -> None:
 
 def try_write(server: Server, asking: str = "select true as written") -> dict[str, Any]:
     """A real write, rolled back: it needs no table of ours and leaves nothing. Returns what it asked there.
+
+    Always in a new session, as a client's.
 
     Raises Day2Error if it is not accepted. It says nothing about commits that wait for a standby.
     """
@@ -100,12 +105,17 @@ def drop_slot(server: Server, name: str) -> bool:
 
 
 def until(what: Callable[[], bool], *, seconds: float, every: float = 0.1) -> bool:
-    """Ask again and again, until it holds or the time is over. Returns whether it holds."""
+    """Ask again and again, until it holds or the time is over. Returns whether it holds.
+
+    The first pauses are short and grow up to `every`: most of what is waited for is there in no time.
+    """
     deadline = time.monotonic() + seconds
+    pause = min(FIRST_PAUSE, every)
     while not what():
         if time.monotonic() > deadline:
             return False
-        time.sleep(every)
+        time.sleep(pause)
+        pause = min(2 * pause, every)
     return True
 
 
@@ -125,7 +135,11 @@ def observe(node: Node, other: Node) -> Seen:
 
 
 def look(pair: Pair) -> tuple[Seen, Seen]:
-    """Both servers, at the same time: the primary of normal times first."""
+    """Both servers, at the same time: the primary of normal times first.
+
+    In new sessions always, since an old one may live on where clients do not get in any more: a thread
+    begins without the step's.
+    """
     with ThreadPoolExecutor(max_workers=2) as pool:
         one = pool.submit(observe, pair.primary, pair.standby)
         two = pool.submit(observe, pair.standby, pair.primary)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from day2.hosts.shell import Shell
@@ -53,6 +53,10 @@ class Pair:
     @property
     def nodes(self) -> tuple[Node, Node]:
         return self.primary, self.standby
+
+    def replacing(self, node: Node, by: Node) -> Pair:
+        """The same pair with one of the two as it is known better now."""
+        return replace(self, primary=by) if node is self.primary else replace(self, standby=by)
 
     def other(self, node: Node) -> Node:
         """The other one of the two."""

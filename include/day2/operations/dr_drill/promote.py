@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from day2.errors import Day2Error, StepFailed, Unavailable
-from day2.operations.dr_drill import control, fence, observe, slots, telling
+from day2.operations.dr_drill import control, fence, observe, sessions, slots, telling
 from day2.operations.dr_drill.pair import Pair, Seen
 from day2.postgres.server import Server
 
@@ -19,6 +19,8 @@ STILL_SECONDS = 0.2
 CHECKPOINT_SECONDS = 2.0
 # Replayed in milliseconds; a walsender sends at most 128 KiB at a time.
 FEW = 1 << 20
+ORDER = "select pg_catalog.pg_promote(false)"
+IN_RECOVERY = "select pg_catalog.pg_is_in_recovery() as standby"
 SYNCHRONOUS = """
 select
     current_setting('synchronous_standby_names') as names,
@@ -72,22 +74,21 @@ def promote(pair: Pair, *, seconds: float, attested: str = "") -> dict[str, Any]
 
 def _take_over(pair: Pair, seconds: float, *, attested: str) -> dict[str, Any]:
     begun = time.monotonic()
-    before = observe.look(pair)
-    timelines = [each.timeline or 0 for each in before if not each.takes_writes]
-    if before[0].role != "standby" or not before[1].takes_writes:
-        old = fence.prove(pair, attested=attested).control
-        timelines.append(old.timeline if old else 0)
+    before = observe.observe(pair.standby, pair.primary)
+    # The old primary that follows already needs no fence; every other one is asked by the proof.
+    rejoined = before.takes_writes and observe.observe(pair.primary, pair.standby).role == "standby"
+    old_timeline = 0 if rejoined else _fenced_on(pair, before, attested)
     _refuse_waiting_commits(pair)
     slot = _keep_wal(pair, attested=attested)
     ordered = time.monotonic()
-    if not before[1].takes_writes:
-        _refuse_unless_standby(pair, before[1])
+    if not before.takes_writes:
+        _refuse_unless_standby(pair, before)
         _promote(pair, seconds)
     promoted = time.monotonic()
-    measures = _complete(pair, 0 if before[0].role == "standby" else max(timelines))
+    measures = _complete(pair, old_timeline)
     log.info("%s: %s took over on timeline %s", pair.name, pair.standby.name, measures["timeline"])
     return measures | {
-        "already": before[1].takes_writes,
+        "already": before.takes_writes,
         "slot": slot,
         "slot_status": _slot_status(pair, slot),
         "promote_seconds": round(promoted - ordered, 3),
@@ -95,17 +96,23 @@ def _take_over(pair: Pair, seconds: float, *, attested: str) -> dict[str, Any]:
     }
 
 
-def _promote(pair: Pair, seconds: float) -> None:
-    import psycopg
+def _fenced_on(pair: Pair, standby: Seen, attested: str) -> int:
+    """Prove the fence. Returns the newest timeline that either server was on before a promotion."""
+    old = fence.prove(pair, attested=attested).control
+    return max(old.timeline if old else 0, 0 if standby.takes_writes else standby.timeline or 0)
 
+
+def _promote(pair: Pair, seconds: float) -> None:
+    """Order it and wait. `pg_promote` would wait too, but looks only ten times a second."""
+    server = pair.standby.server
+    doing = "pg_promote failed"
     try:
-        with pair.standby.server.connect() as connection:
-            row = connection.execute("select pg_catalog.pg_promote(true, %s)", (max(1, round(seconds)),)).fetchone()
-    except psycopg.Error as error:
-        raise _failed(pair, f"pg_promote failed: {str(error).strip()}", "Promotion fails") from error
+        observe.ask(server, ORDER)
+        doing = "after pg_promote it does not say whether it is promoted"
+        over = observe.until(lambda: not observe.ask(server, IN_RECOVERY)["standby"], seconds=seconds)
     except Day2Error as error:
-        raise _failed(pair, f"pg_promote failed: {error.happened}", "Promotion fails") from error
-    if not (row and row[0]):
+        raise _failed(pair, f"{doing}: {error.happened}", "Promotion fails") from error
+    if not over:
         raise _timed_out(pair, seconds)
 
 
@@ -136,10 +143,11 @@ def _checkpoint(server: Server) -> float | None:
     import psycopg
 
     begun = time.monotonic()
-    with server.connect() as connection:
-        connection.execute(f"set statement_timeout = '{CHECKPOINT_SECONDS:.3f}s'".encode())
+    with sessions.session(observe.impatient(server)) as connection:
         try:
-            connection.execute("checkpoint")
+            with connection.transaction():
+                connection.execute(f"set local statement_timeout = '{CHECKPOINT_SECONDS:.3f}s'".encode())
+                connection.execute("checkpoint")
         except psycopg.errors.QueryCanceled:
             log.info("%s: its checkpoint takes longer, and goes on", server.label)
             return None
@@ -197,7 +205,7 @@ def _refuse_unless_standby(pair: Pair, seen: Seen) -> None:
 def _until_still(pair: Pair, first: dict[str, Any], *, deadline: float) -> dict[str, Any]:
     """The progress once it stands still with everything replayed. Raises StepFailed at the deadline."""
     begun = since = time.monotonic()
-    last = first
+    last, pause = first, observe.FIRST_PAUSE
     while True:
         if last["pause_state"] != "not paused":
             raise _paused(pair)
@@ -206,7 +214,8 @@ def _until_still(pair: Pair, first: dict[str, Any], *, deadline: float) -> dict[
         if time.monotonic() > deadline:
             why = f"after {deadline - begun:.0f} s it has still {_behind(last)} bytes to replay"
             raise _failed(pair, why, "The standby lags behind")
-        time.sleep(STILL_SECONDS / 2)
+        time.sleep(pause)
+        pause = min(2 * pause, STILL_SECONDS / 2)
         before, last = last, observe.ask(pair.standby.server, PROGRESS)
         if (before["received"], before["replayed"]) != (last["received"], last["replayed"]):
             since = time.monotonic()
@@ -218,11 +227,17 @@ def all_replayed(progress: dict[str, Any], *, still: float) -> bool:
     After a crash the last bytes received are often half a record, and the received position is never
     reached: a replay that waits for more has done all there is. If it has only not looked at them yet, a
     few bytes are no matter, since a promotion replays everything first; many could make it too late.
+
+    More can come while the receiver lives, which ends when it has written all that the primary sent, and
+    from the archive, where an idle replay has looked.
     """
     behind = _behind(progress)
+    idle = bool(progress["idle"])
+    # A receiver whose connection was cut hears nothing and lives on; one replays without it from the archive.
+    at_rest = still >= STILL_SECONDS or (idle and not progress["receives"])
     if behind == 0:
-        return still >= STILL_SECONDS
-    return bool(progress["idle"]) and still >= (STILL_SECONDS if behind <= FEW else progress["retry_seconds"] + 1)
+        return at_rest
+    return idle and (at_rest if behind <= FEW else still >= progress["retry_seconds"] + 1)
 
 
 def _behind(progress: dict[str, Any]) -> int:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from day2.errors import StepFailed
 from day2.hosts.shell import require
 from day2.operations.dr_drill import aside, configured, control, observe, rewind, settings_kept
+from day2.operations.dr_drill.configured import Settings
 from day2.operations.dr_drill.pair import Node
 from day2.units import size
 
@@ -33,15 +34,15 @@ fi
 """
 
 
-def reclone(node: Node, source: Node, *, slot: str, seconds: float) -> int:
-    """Replace a stopped server's data by a copy of the source's. Returns the copy's bytes."""
+def reclone(node: Node, source: Node, *, settings: Settings, slot: str, seconds: float) -> int:
+    """Replace a stopped server's data by a copy of the source's. `settings` are its own. Returns the copy's bytes."""
     data = control.data(node)
     _possible(node, data)
     needed = _room(node, source, data)
     settings_kept.keep(node)
     folder = aside.make(node)
     aside.forget(node, NEW, READY)
-    with configured.source(node, application_name="day2_clone") as conninfo:
+    with configured.source(node, settings, application_name="day2_clone") as conninfo:
         target = ("--dbname", conninfo, f"--pgdata={folder}/{NEW}", "--wal-method=stream", "--checkpoint=fast")
         command = ("pg_basebackup", *target, "--no-password", *((f"--slot={slot}",) if slot else ()))
         done = aside.alone(node, *command, seconds=seconds)
@@ -66,6 +67,13 @@ def finish(node: Node) -> None:
     """Put a complete copy in its place. Does nothing if there is none: safe at any time."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     require(node.shell, "sh", "-c", SWAP, "swap", control.data(node), aside.folder(node), f"{OLD}{stamp}")
+
+
+def is_fresh(node: Node) -> bool:
+    """Whether its data is a copy that nobody has started: its control file says what the source's said."""
+    data = control.data(node)
+    there = node.shell.run("test", "-e", f"{data}/backup_label", "-a", "-e", f"{data}/{control.SIGNAL}")
+    return there.code == 0
 
 
 def _possible(node: Node, data: str) -> None:

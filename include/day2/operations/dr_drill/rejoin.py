@@ -15,6 +15,7 @@ from day2.errors import StepFailed
 from day2.hosts.shell import require
 from day2.operations.dr_drill import (
     aside,
+    configured,
     control,
     controldata,
     evidence,
@@ -26,6 +27,7 @@ from day2.operations.dr_drill import (
     slots,
     telling,
 )
+from day2.operations.dr_drill.configured import Settings
 from day2.operations.dr_drill.controldata import Control
 from day2.operations.dr_drill.lineage import Lineage
 from day2.operations.dr_drill.pair import Node, Pair, Seen
@@ -42,15 +44,19 @@ MEANS: tuple[Means, ...] = ("start", "rewind", "reclone")
 
 @dataclass(frozen=True)
 class Rejoin:
-    """One server on its way back: what it follows, through which slot, and what was done so far."""
+    """One server on its way back: what it follows, with which settings of its own, and what was done so far."""
 
     pair: Pair
     node: Node
     source: Lineage
-    slot: str
+    settings: Settings
     seconds: float
     parts: dict[str, float]
     tried: list[str] = field(default_factory=list)
+
+    @property
+    def slot(self) -> str:
+        return self.settings.values[slots.NAME]
 
     @property
     def other(self) -> Node:
@@ -65,31 +71,44 @@ def rejoin(pair: Pair, *, seconds: float) -> dict[str, Any]:
 
 def follow(pair: Pair, node: Node, *, seconds: float) -> dict[str, Any]:
     """Make a server that takes no writes follow the other one, which does. Returns the measures."""
-    begun, parts = time.monotonic(), dict[str, float]()
-    other = pair.other(node)
-    reclone.finish(node)
+    begun = time.monotonic()
+    here = control.located(node)
+    named_first, pair = node is pair.primary, pair.replacing(node, here)
+    other = pair.other(here)
+    reclone.finish(here)
     seen = telling.steady(pair)
-    me, source_seen = seen if node is pair.primary else seen[::-1]
+    me, source_seen = seen if named_first else seen[::-1]
     if _follows(me, source_seen) or _follows(source_seen, me):
         log.info("%s: %s and %s are whole already", pair.name, node.name, other.name)
-        return {"already": True, "means": None, "evidence": evidence.read(node)}
+        return {"already": True, "means": None, "evidence": evidence.read(here)}
     _refuse_unless_possible(pair, me, source_seen)
+    measures = _brought_back(pair, here, seconds)
+    return {"already": False} | measures | {"seconds": round(time.monotonic() - begun, 3)}
+
+
+def _brought_back(pair: Pair, node: Node, seconds: float) -> dict[str, Any]:
+    other, parts = pair.other(node), dict[str, float]()
     with timed(parts, "checkpoint"):
         source = rewind.settled(other)
-    slot = slots.ensure(other, node)
+    damaged = aside.has(node, rewind.MARK)
+    if damaged and aside.has(node, settings_kept.KEPT):
+        settings_kept.put_back(node, into=control.data(node))
+    settings = configured.read(node, slots.NAME, *rewind.SETTINGS)
+    slot = slots.have(other, node, name=settings.values[slots.NAME])
     control.stop(node, seconds=seconds)
-    work = Rejoin(pair, node, source, slot, seconds, parts)
+    work = Rejoin(pair, node, source, settings, seconds, parts)
     before = controldata.read(node)
-    first = means(before, source, damaged=aside.has(node, rewind.MARK))
+    first = means(before, source, damaged=damaged)
+    if first == "rewind" and reclone.is_fresh(node):
+        first = "start"
     kept: dict[str, Any] = evidence.read(node)
-    if first == "rewind":
+    if first == "rewind" and not kept:
         with timed(parts, "evidence"):
             kept = evidence.keep(node, before, source)
     used = _by_all_means(work, first)
     aside.forget(node, settings_kept.KEPT, rewind.MARK)
     log.info("%s: %s follows %s (%s)", pair.name, node.name, other.name, used)
     return {
-        "already": False,
         "means": used,
         "tried": work.tried,
         "timeline": source.timeline,
@@ -100,7 +119,6 @@ def follow(pair: Pair, node: Node, *, seconds: float) -> dict[str, Any]:
         "commits_only_there": kept.get("commits", 0),
         "evidence": kept,
         "parts": parts,
-        "seconds": round(time.monotonic() - begun, 3),
     }
 
 
@@ -158,12 +176,13 @@ def _by(work: Rejoin, way: Means) -> None:
     if way != "start":
         with timed(work.parts, way):
             if way == "rewind":
-                rewind.rewind(node, work.source, seconds=work.seconds)
+                rewind.rewind(node, work.source, settings=work.settings, seconds=work.seconds)
             else:
-                reclone.reclone(node, work.other, slot=work.slot, seconds=work.seconds)
+                reclone.reclone(node, work.other, settings=work.settings, slot=work.slot, seconds=work.seconds)
     with timed(work.parts, "start"):
-        # Before anything starts it: with this file it comes up as a standby, whoever starts it.
-        require(node.shell, "touch", f"{control.data(node)}/{control.SIGNAL}")
+        if way == "start":
+            # Before anything starts it: with this file it comes up as a standby, whoever starts it.
+            require(node.shell, "touch", f"{control.data(node)}/{control.SIGNAL}")
         control.start(node, seconds=min(work.seconds, START_SECONDS))
     with timed(work.parts, "stream"):
         _prove_it_streams(work)
@@ -189,7 +208,7 @@ def _prove_it_streams(work: Rejoin) -> None:
         last = now
         return _is_there(now, work.source, mark) or time.monotonic() > stalled
 
-    observe.until(ended, seconds=work.seconds, every=0.1)
+    observe.until(ended, seconds=work.seconds)
     if last is None or not _is_there(last, work.source, mark):
         where = f"at {control.written(last.lsn)}" if last and last.lsn else "nowhere"
         raise StepFailed(

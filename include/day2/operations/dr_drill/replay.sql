@@ -1,9 +1,12 @@
 -- How far a standby has got with what it received, in one row. Needs pg_monitor. `idle` is whether the
 -- replay waits for more WAL. It does so also for a moment when the sender is gone and before it looks at
 -- what it received last: at most `retry_seconds`. (Of a receiver that is gone, `RecoveryWalStream` is an
--- old answer: the process has not run since.)
+-- old answer: the process has not run since.) `receives` is whether a receiver is connected: what it got is
+-- written and counted in `received` before it ends.
 -- https://www.postgresql.org/docs/current/monitoring-stats.html#WAIT-EVENT-TABLE
 select
+    -- First: what a receiver that is gone by now has received is final.
+    exists (select from pg_catalog.pg_stat_wal_receiver as receiver where receiver.pid is not null) as receives,
     pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_receive_lsn(), '0/0')::bigint as received,
     pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_last_wal_replay_lsn(), '0/0')::bigint as replayed,
     pg_catalog.pg_get_wal_replay_pause_state() as pause_state,

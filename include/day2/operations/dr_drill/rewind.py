@@ -11,7 +11,8 @@ import logging
 
 from day2.errors import StepFailed
 from day2.hosts.shell import require
-from day2.operations.dr_drill import aside, configured, control, controldata, lineage, observe, settings_kept
+from day2.operations.dr_drill import aside, configured, control, controldata, lineage, observe, sessions, settings_kept
+from day2.operations.dr_drill.configured import Settings
 from day2.operations.dr_drill.controldata import ENGLISH, Control
 from day2.operations.dr_drill.lineage import Lineage
 from day2.operations.dr_drill.pair import Node
@@ -19,12 +20,15 @@ from day2.operations.dr_drill.pair import Node
 log = logging.getLogger("day2")
 # Its data directory may be half rewound for as long as this mark is there.
 MARK = "rewinding"
+RESTORE = "restore_command"
+# What it must know of them.
+SETTINGS = (configured.SOURCE, RESTORE)
 WRITTEN_TIMELINE = "select timeline_id from pg_catalog.pg_control_checkpoint()"
 
 
 def settled(source: Node) -> Lineage:
     """Checkpoint a new primary, so that its control file shows the timeline it writes. Returns its lineage."""
-    with source.server.connect() as connection:
+    with sessions.session(source.server) as connection:
         connection.execute("checkpoint")
     found = lineage.read(source)
     shown = observe.ask(source.server, WRITTEN_TIMELINE)["timeline_id"]
@@ -40,8 +44,8 @@ def settled(source: Node) -> Lineage:
     return found
 
 
-def rewind(node: Node, source: Lineage, *, seconds: float) -> None:
-    """Make a stopped server a standby of the source by undoing what it has of its own.
+def rewind(node: Node, source: Lineage, *, settings: Settings, seconds: float) -> None:
+    """Make a stopped server a standby of the source by undoing what it has of its own. `settings` are its own.
 
     Raises StepFailed when pg_rewind fails or did nothing; the data directory is unusable then.
     """
@@ -52,8 +56,8 @@ def rewind(node: Node, source: Lineage, *, seconds: float) -> None:
     if not before.state.startswith("shut down"):
         # A crashed server is recovered by pg_rewind in single-user mode, which refuses with this file there.
         require(node.shell, "rm", "--force", f"{data}/{control.SIGNAL}")
-    with configured.source(node, dbname="postgres", application_name="day2_rewind") as conninfo:
-        done = aside.alone(node, *_command(node, data, conninfo), seconds=seconds)
+    with configured.source(node, settings, dbname="postgres", application_name="day2_rewind") as conninfo:
+        done = aside.alone(node, *_command(data, settings, conninfo), seconds=seconds)
     if done.code:
         raise _failed(node, f"pg_rewind answered {done.code}: {done.words or 'it said nothing'}")
     if why := not_rewound(controldata.read(node), source):
@@ -73,11 +77,11 @@ def not_rewound(after: Control, source: Lineage) -> str:
     return ""
 
 
-def _command(node: Node, data: str, conninfo: str) -> tuple[str, ...]:
+def _command(data: str, settings: Settings, conninfo: str) -> tuple[str, ...]:
     command = [*ENGLISH, "pg_rewind", f"--target-pgdata={data}", f"--source-server={conninfo}"]
-    if elsewhere := configured.config_file(node):
-        command.append(f"--config-file={elsewhere}")
-    if configured.value(node, "restore_command"):
+    if settings.config_file:
+        command.append(f"--config-file={settings.config_file}")
+    if settings.values[RESTORE]:
         # WAL since the fork may have left pg_wal: "could not find previous WAL record".
         command.append("--restore-target-wal")
     return tuple(command)

@@ -17,6 +17,13 @@ from day2.operations.dr_drill.pair import Node
 
 log = logging.getLogger("day2")
 KEPT = "settings.tar"
+# Under its name only when it is whole.
+KEEP = """set -e
+data=$1 kept=$2
+shift 2
+tar --create --file="$kept.part" --directory="$data" -- "$@"
+mv "$kept.part" "$kept"
+"""
 # What PostgreSQL itself makes at the top of a data directory. postmaster.opts is kept: it says where the
 # configuration is, if elsewhere.
 NOT_SETTINGS = re.compile(
@@ -36,10 +43,10 @@ def keep(node: Node) -> list[str]:
     names = settings(require(node.shell, "find", data, *options).splitlines())
     named = [each for each in names if each.endswith(".conf")]
     text = require(node.shell, "cat", *(f"{data}/{name}" for name in named)) if named else ""
-    there = [each for each in included(text, data) if node.shell.run("test", "-e", f"{data}/{each}").code == 0]
+    more = (each for each in included(text, data) if each not in names)
+    there = [each for each in more if node.shell.run("test", "-e", f"{data}/{each}").code == 0]
     chosen = sorted({*names, *there})
-    require(node.shell, "tar", "--create", f"--file={folder}/{KEPT}.part", f"--directory={data}", "--", *chosen)
-    require(node.shell, "mv", f"{folder}/{KEPT}.part", f"{folder}/{KEPT}")
+    require(node.shell, "sh", "-c", KEEP, "keep", data, f"{folder}/{KEPT}", *chosen)
     return chosen
 
 

@@ -12,15 +12,20 @@ from day2.operations.dr_drill import configured, observe
 from day2.operations.dr_drill.pair import Node
 
 log = logging.getLogger("day2")
+NAME = "primary_slot_name"
 MAKE = "select pg_catalog.pg_create_physical_replication_slot(%s, true)"
 
 
 def ensure(on: Node, follower: Node) -> str:
-    """Have the slot on a server that the follower's configuration names. Returns its name; may be empty.
+    """Have the slot on a server that the follower's configuration names. Returns its name; may be empty."""
+    return have(on, follower, name=configured.value(follower, NAME))
+
+
+def have(on: Node, follower: Node, *, name: str) -> str:
+    """The same, where the name is known already.
 
     A slot that lost its WAL is of no use to anybody and is made anew.
     """
-    name = configured.value(follower, "primary_slot_name")
     if not name:
         log.warning("%s: its configuration names no slot; WAL for it may be removed too early", follower.name)
         return ""

@@ -122,7 +122,8 @@ def _rewind(pair: Pair) -> dict[str, Any]:
     pg_rewind itself is not tried: its dry run needs a target that is shut down.
     """
     node = pair.primary
-    with configured.source(node, dbname="postgres") as conninfo:
+    settings = configured.read(node, configured.SOURCE)
+    with configured.source(node, settings, dbname="postgres") as conninfo:
         command = ("psql", "-XAtqw", "-v", "ON_ERROR_STOP=1", "-d", conninfo, "-c", " ".join(REWIND_RIGHTS.split()))
         standby, _, lacks = require(node.shell, *command, seconds=SECONDS).strip().partition("|")
     return {"rewind_reaches_standby": standby == "t", "rewind_lacks": lacks}

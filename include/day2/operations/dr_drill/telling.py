@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from day2.errors import Day2Error, StepFailed
-from day2.operations.dr_drill import by_hand, observe
+from day2.operations.dr_drill import by_hand, observe, sessions
 from day2.operations.dr_drill.pair import Pair, Seen, state
 
 # `observe.described` says it of both servers.
@@ -41,21 +41,29 @@ def failed(pair: Pair, happened: str, *, target: str, runbook: str) -> StepFaile
 
 @contextmanager
 def stated(pair: Pair) -> Iterator[None]:
-    """Give an error from below, which knows of one server or host only, the state of both."""
-    try:
-        yield
-    except Day2Error as error:
-        if TOLD in error.left:
-            raise
-        seen = observe.look(pair)
-        now = observe.described(*seen)
-        raise type(error)(
-            error.happened,
-            target=error.target or pair.name,
-            left="; ".join(filter(None, (now, error.left))),
-            next_step="; ".join(filter(None, (error.next_step, _next(pair, seen)))),
-            runbook=error.runbook,
-        ) from error
+    """Give an error from below, which knows of one server or host only, the state of both.
+
+    A whole step is in it, so sessions are kept for as long.
+    """
+    with sessions.kept():
+        try:
+            yield
+        except Day2Error as error:
+            if TOLD in error.left:
+                raise
+            raise _with_both(pair, error) from error
+
+
+def _with_both(pair: Pair, error: Day2Error) -> Day2Error:
+    seen = observe.look(pair)
+    now = observe.described(*seen)
+    return type(error)(
+        error.happened,
+        target=error.target or pair.name,
+        left="; ".join(filter(None, (now, error.left))),
+        next_step="; ".join(filter(None, (error.next_step, _next(pair, seen)))),
+        runbook=error.runbook,
+    )
 
 
 def _next(pair: Pair, seen: tuple[Seen, Seen]) -> str:

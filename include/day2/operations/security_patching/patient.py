@@ -65,6 +65,7 @@ def patch(patient: Patient, measures: Measures) -> None:
     Raises StepFailed or Unavailable with the state that is left; what was drained stays drained.
     """
     watch = Stopwatch(measures.setdefault("seconds", {}))
+    measures |= postgresql_host.facts(len(patient.served), {}, {})
     begun = job.look(patient.host, f"{patient.id}-install").state != "none"
     seen = scanning.scan(patient.host, lists="cached")
     with watch("prepare"):
@@ -76,7 +77,8 @@ def patch(patient: Patient, measures: Measures) -> None:
     if not resumed and not _has_work(patient, prepared, seen):
         log.info("%s: has every version of the set, and runs them", patient.name)
         measures |= _seen(seen, seen.boot_id) | {"changed": False, "reboot_expected": False}
-        measures |= {"healthy": _well(patient), "in_service": True}
+        measures["healthy"] = _well(patient)
+        _back(patient, measures)  # an earlier run may have left it drained
         told = postgresql_host.untouched(patient.served, patient.policy.postgresql, versions=seen.versions())
         _extensions(patient, told, measures)
         return
@@ -185,7 +187,7 @@ def _to_earlier(patient: Patient, prepared: Prepared) -> bool:
     due = reboot.wanted(patient.policy.reboot.when, seen)
     if not due:
         before = remembered.recall(patient.host, patient.id)
-        due = _only_a_reboot_renews(patient, _restart(patient, before or Before(seen.boot_id, ())))
+        due = _only_a_reboot_renews(patient, _restart(patient, seen, before or Before(seen.boot_id, ())))
     if due:
         reboot.reboot(patient.host, seen.boot_id, patience=configured.reboot_patience(patient.policy))
     return True
@@ -197,9 +199,9 @@ def _log_in_again(patient: Patient) -> None:
         patient.host.shell.close()
 
 
-def _restart(patient: Patient, before: Before) -> Restarted:
+def _restart(patient: Patient, seen: Scan, before: Before) -> Restarted:
     """Restart what runs old code, and start what ran before and does not now: that one shows no old code."""
-    return services.restart(patient.host, also=remembered.ended(patient.host, before))
+    return services.restart(patient.host, found=seen.stale_services, also=remembered.ended(patient.host, before))
 
 
 def _only_a_reboot_renews(patient: Patient, done: Restarted) -> bool:
@@ -218,7 +220,7 @@ def _renew(patient: Patient, prepared: Prepared, before: Before, measures: Measu
     due = reboot.wanted(policy.reboot.when, seen) and (seen.reboot_required or not rebooted)
     if not due:
         with watch("restart"):
-            restarted = _restart(patient, before)
+            restarted = _restart(patient, seen, before)
         measures["restarted"] = list(restarted.units)
         due = _only_a_reboot_renews(patient, restarted)
     measures["reboot_expected"] = due or rebooted
