@@ -15,12 +15,13 @@ from day2.airflow import connections, patients, run, ways
 from day2.errors import PlanRefused, StepFailed
 
 if TYPE_CHECKING:
+    from day2.control.window import Deadline
     from day2.hosts.model import PatchSet, Scan
     from day2.inventory.model import Environment, Host
     from day2.ledger import Ledger
     from day2.operations.security_patching.configured import Chosen
     from day2.operations.security_patching.planning import Request, Seen
-    from day2.operations.security_patching.waves import Deadline, Rollout
+    from day2.operations.security_patching.waves import Rollout
 
 log = logging.getLogger("day2")
 LOOK_AGAIN = timedelta(seconds=5)
@@ -171,7 +172,8 @@ def write_scan(
 
 def _standing(ledger: Ledger, here: Environment, planned: dict[str, Any]) -> tuple[Rollout, list[dict[str, Any]]]:
     """Where the run stands, with freezes that came into the calendar meanwhile."""
-    from day2.operations.security_patching import history, progress, window
+    from day2.control import window
+    from day2.operations.security_patching import history, progress
 
     at = datetime.now(UTC)
     tries = history.tries(ledger, run.current().key)

@@ -123,7 +123,7 @@ def test_a_missing_or_old_recovery_point_blocks():
 def test_only_inside_a_window_except_for_a_dry_run_and_an_emergency():
     night = NOW + timedelta(days=1)
     fresh = seen(proofs={each.name: Proof("p", night) for each in environment().databases})
-    assert refused(found=fresh, now=night) == "no window for patching is open (sunday)"
+    assert refused(found=fresh, now=night) == "no window for security_patching is open (sunday)"
     assert make(request(dry_run=True), fresh, now=night)["deadline"] is None
     emergency = make(request(emergency=True, trigger=BY_HAND), fresh, now=night)
     assert "EMERGENCY: outside of any maintenance window" in briefing.lines(emergency)
@@ -152,7 +152,7 @@ def test_from_the_cut_off_on_nothing_is_planned_that_could_not_start():
     cutoff = NOW.replace(hour=4, minute=0)
     fresh = seen(proofs={each.name: Proof("p", cutoff) for each in environment().databases})
     assert make(found=fresh, now=cutoff - timedelta(seconds=1))["deadline"]["at"] == "2027-03-14T04:00:00Z"
-    told = "the cut-off of window 'sunday' was at 2027-03-14T04:00:00Z: no host may start any more"
+    told = "the cut-off of window 'sunday' was at 2027-03-14T04:00:00Z: nothing may begin any more"
     assert refused(found=fresh, now=cutoff) == told
     assert make(request(dry_run=True), fresh, now=cutoff)["dry_run"] is True
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from day2.control.window import Deadline
 from day2.operations.security_patching import progress, waves
 from day2.operations.security_patching.progress import Host
-from day2.operations.security_patching.waves import Deadline
 from tests.unit.patching.making import NOW, SET, installed, scan
 from tests.unit.patching.running import planned, tried
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from day2.control.window import Deadline
 from day2.operations.security_patching import budget, waves
-from day2.operations.security_patching.waves import Deadline, Rollout, Wave
+from day2.operations.security_patching.waves import Rollout, Wave
 from tests.unit.patching.making import NOW, environment
 
 CUTOFF = Deadline(NOW + timedelta(hours=1), "the cut-off")

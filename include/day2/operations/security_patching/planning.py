@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from day2.control import plan
+from day2.control import plan, window
 from day2.control.freezes import Freeze
 from day2.control.plan import Trigger
 from day2.errors import PlanRefused
 from day2.hosts.model import PatchSet, Scan
 from day2.inventory.model import Environment, Host
 from day2.inventory.patching import PatchPolicy
-from day2.operations.security_patching import gates, sla, surroundings, waves, window
+from day2.operations.security_patching import gates, sla, surroundings, waves
 from day2.operations.security_patching.gates import Proof
 from day2.operations.security_patching.sla import Due, Known
 from day2.units import utc
@@ -54,7 +54,7 @@ class Seen:
 def make(request: Request, seen: Seen, patch_set: PatchSet, *, now: datetime) -> dict[str, Any]:
     """Write the plan. Raises PlanRefused with everything in the way at once."""
     policy = _policy(request)
-    opening = None if request.emergency else window.opening(request.environment, now)
+    opening = None if request.emergency else window.opening(request.environment, OPERATION, now)
     blocked = {each.name: why for each in request.hosts if (why := unfit(each, request, seen))}
     arranged, fleet = waves.arrange(request.hosts, policy, fleet=len(request.environment.patched))
     _require_moment(request, seen, now)
@@ -127,22 +127,7 @@ def _require_moment(request: Request, seen: Seen, now: datetime) -> None:
     """A window that is open, and no freeze. A dry run touches nothing, and an emergency cannot wait."""
     if request.dry_run or request.emergency:
         return
-    environment = request.environment
-    frozen = [each for each in seen.freezes if each.start <= now < each.end]
-    if frozen:
-        last = max(frozen, key=lambda each: each.end)
-        raise _refused(f"the freeze '{last.name}' lasts until {utc(last.end)}", "wait for its end")
-    if not window.required(environment):
-        return
-    opening = window.opening(environment, now)
-    if opening is None:
-        names = ", ".join(each.name for each in environment.windows if OPERATION in each.operations)
-        raise _refused(f"no window for patching is open ({names})", "wait for it, or add one by review")
-    if now >= opening.cutoff:
-        raise _refused(
-            f"the cut-off of window '{opening.name}' was at {utc(opening.cutoff)}: no host may start any more",
-            "wait for its next opening",
-        )
+    window.require_open(request.environment, OPERATION, seen.freezes, now)
 
 
 def _require_canary(request: Request, blocked: Mapping[str, str]) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from day2.control.window import Deadline
 from day2.hosts.model import PatchSet, Scan
 from day2.operations.security_patching import waves
 from day2.operations.security_patching.budget import HostState
 from day2.operations.security_patching.states import Course, HostOutcome
-from day2.operations.security_patching.waves import Deadline, Rollout, Wave
+from day2.operations.security_patching.waves import Rollout, Wave
 
 PATCH, ROLL_BACK, UNDO = "patch", "roll_back", "undo"
 # In `measures` of a try that failed and that Airflow repeats by itself: the host is not given up.

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from day2.control.window import Deadline
 from day2.inventory.model import Host
 from day2.inventory.patching import WAVES, PatchPolicy
 from day2.operations.security_patching import budget
@@ -37,14 +38,6 @@ class Wave:
     def from_dict(cls, told: Mapping[str, Any]) -> Wave:
         """The wave that `as_dict` told, also after JSON."""
         return cls(**{**told, "hosts": tuple(told["hosts"])})
-
-
-@dataclass(frozen=True)
-class Deadline:
-    """When no further host may start, and why: the window's cut-off, or the beginning of a freeze."""
-
-    at: datetime
-    why: str
 
 
 @dataclass(frozen=True)
