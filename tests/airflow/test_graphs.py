@@ -30,6 +30,9 @@ def dag_ids() -> list[str]:
     everywhere = ("database_backup", "database_restore")
     found = [f"{operation}.{each.name}" for each in inventory.environments() for operation in everywhere]
     found += [f"dr_drill.{each.name}" for each in inventory.environments() if each.policies.dr_drill]
+    found += [
+        f"performance_tuning.{each.name}" for each in inventory.environments() if each.policies.performance_tuning
+    ]
     return found + [f"security_patching.{each.name}" for each in inventory.environments() if patched(each)]
 
 
@@ -102,9 +105,10 @@ def test_the_record_comes_after_everything_but_the_close(dag: Any) -> None:
 def test_green_means_everything_succeeded_and_was_recorded(dag: Any) -> None:
     close = dag.get_task("close")
     assert dag.leaves == [close]
-    # Patching skips the waves that nobody chose, and rollbacks that are not needed.
-    assert close.trigger_rule == ("none_failed" if dag.dag_id.startswith("security_patching.") else "all_success")
-    acting = {task.task_id for task in dag.tasks if task.task_id.count(".") or task.task_id == "restore"}
+    # Patching skips the waves that nobody chose, and rollbacks that are not needed; tuning what it puts off.
+    skips = dag.dag_id.startswith(("security_patching.", "performance_tuning."))
+    assert close.trigger_rule == ("none_failed" if skips else "all_success")
+    acting = {task.task_id for task in dag.tasks if task.task_id.count(".") or task.task_id in ("restore", "tune")}
     if dag.dag_id.startswith("dr_drill."):
         acting = set(DRILL_STEPS)
     # A mapped group is waited for through its last task.
@@ -184,6 +188,15 @@ def test_no_host_is_left_half_patched_whatever_happens(bag: Any) -> None:
     assert task.is_teardown
     assert task.trigger_rule == "all_done_setup_success"
     assert {"unlock", "record"} <= task.downstream_task_ids
+
+
+def test_one_change_is_tried_at_a_time_and_none_is_left_half_made(bag: Any) -> None:
+    dag = bag.dags["performance_tuning.production"]
+    assert dag.get_task("tune").max_active_tis_per_dagrun == 1
+    assert dag.get_task("tune").retries > 0, "a change whose worker died is put in order"
+    undo = dag.get_task("undo")
+    assert undo.is_teardown
+    assert {"unlock", "record"} <= undo.downstream_task_ids
 
 
 def test_targets_are_the_environments_own(bag: Any) -> None:

@@ -29,8 +29,12 @@ def environment(name: str) -> Environment:
 
 
 def lease_key(planned: dict[str, Any], target: str) -> str:
-    """What a lease on a target of this plan is called: the same for every operation on it."""
-    return f"{planned['environment']}/{planned.get('target_kind', 'database')}/{target}"
+    """What a lease on a target of this plan is called: the same for every operation on it.
+
+    A change of a database is leased as its database.
+    """
+    leased = {each["name"]: each["database"] for each in planned["targets"] if "database" in each}
+    return f"{planned['environment']}/{planned.get('target_kind', 'database')}/{leased.get(target, target)}"
 
 
 @task
@@ -45,7 +49,7 @@ def lock(planned: dict[str, Any], approved: dict[str, Any] | None) -> list[dict[
     now = run.current()
     approval.require(approved, planned["digest"])
     ttl = timedelta(seconds=planned["lease_seconds"])
-    keys = [lease_key(planned, each["name"]) for each in planned["targets"]]
+    keys = list(dict.fromkeys(lease_key(planned, each["name"]) for each in planned["targets"]))
     with connections.ledger(environment(planned["environment"])) as ledger:
         try:
             reason = f"{planned['operation']} {planned['digest'][:12]}"

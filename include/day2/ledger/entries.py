@@ -262,6 +262,46 @@ class PatchStanding(TypedDict):
     summary: dict[str, Any]
 
 
+class TuningLook(TypedDict):
+    """kind `tuning_look`: what was found in a database, and what changes made by hand are told from later."""
+
+    attempt: int
+    environment: str
+    advice: dict[str, Any]
+    seen: dict[str, Any]
+
+
+class TuningNote(TypedDict):
+    """kind `tuning_note`: a step of a change, before it is made. A change whose last one is no end is unfinished."""
+
+    attempt: int
+    environment: str
+    database: str
+    key: str
+    recommendation: dict[str, Any]
+    phase: Literal["apply", "applied", "revert", "reverted", "keep", "kept"]
+    facts: dict[str, Any]
+
+
+class TuningPutOff(TypedDict):
+    """kind `tuning_put_off`: a change that was due, and was left for another run."""
+
+    attempt: int
+    environment: str
+    database: str
+    key: str
+    recommendation: dict[str, Any]
+    why: str
+
+
+class TuningGain(TypedDict):
+    """kind `tuning_gain`: what the changes that a run kept save: points of the year's cumulative effect."""
+
+    attempt: int
+    environment: str
+    kept: list[dict[str, Any]]
+
+
 KINDS: dict[str, Any] = {
     "plan": Plan,
     "refusal": Refusal,
@@ -276,6 +316,10 @@ KINDS: dict[str, Any] = {
     "sign_off": SignOff,
     "patch_scan": PatchScan,
     "patch_standing": PatchStanding,
+    "tuning_look": TuningLook,
+    "tuning_note": TuningNote,
+    "tuning_put_off": TuningPutOff,
+    "tuning_gain": TuningGain,
     "corrective_action": CorrectiveAction,
     "corrective_action_closed": CorrectiveActionClosed,
 }

@@ -66,7 +66,7 @@ def test_a_tree_that_cannot_be_made_is_said_and_stops_nothing_else(
 def test_patching_never_touches_a_login_to_the_labs_own_machine() -> None:
     production = next(each for each in inventory.environments() if each.name == "production")
     here = [each for each in production.hosts if _is_loopback(each.address)]
-    assert [each.name for each in here] == ["orders-a", "orders-b", "edge"]
+    assert [each.name for each in here] == ["orders-a", "orders-b", "billing-a", "edge"]
     assert not {each.name for each in here} & {each.name for each in production.patched}
     assert [each.name for each in production.patched] == list(resident.NAMES)
 

@@ -37,6 +37,8 @@ def test_gains_come_back_in_order_and_only_of_this_environment():
 def test_the_last_look_at_a_database_is_the_newest_of_its_own():
     story, later = Story(), Advice("shop", "2027-04-01T00:00:00+00:00", (INDEX,), (), {"version": 17})
     for advice in (Advice("shop", NOW.isoformat()), later, Advice("other", NOW.isoformat())):
-        told(story, history.LOOKED, history.looked("production", advice, attempt=1))
-    assert history.last_look(Book(story), "production", "shop") == later
+        told(story, history.LOOKED, history.looked("production", advice, {"indexes": {}}, attempt=1))
+    found = history.last_look(Book(story), "production", "shop")
+    assert found is not None
+    assert (found.advice, found.seen) == (later, {"indexes": {}})
     assert history.last_look(Book(story), "staging", "shop") is None

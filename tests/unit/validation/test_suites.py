@@ -149,7 +149,7 @@ GOOD: dict[str, dict[str, Any]] = {
         "pending_restart": 0,
     },
     "performance_tuning_changes": {
-        "target": "billing/missing_index:bazaar.orders (customer_id)",
+        "target": "missing_index:bazaar.orders (customer_id) in billing",
         "outcome": "kept",
         "allowed": True,
         "done": True,

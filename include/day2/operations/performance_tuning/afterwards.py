@@ -62,7 +62,7 @@ def _as_meant(server: Server, record: Mapping[str, Any]) -> bool | None:
     if change is None:
         return None
     if "state_before" not in record:
-        # It ended with its first block of time, before anything was begun.
-        return True if record["outcome"] == "unmeasured" else None
+        # It ended before anything was begun.
+        return True if record["outcome"] in ("unmeasured", "withdrawn") else None
     meant = record["state_with"] if record["outcome"] == "kept" else record["state_before"]
     return same(state(server, change), meant)

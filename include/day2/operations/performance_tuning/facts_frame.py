@@ -34,6 +34,11 @@ class Afterwards:
     as_meant: Mapping[str, bool] | None = None
 
 
+def target_name(database: str, key: str) -> str:
+    """What a plan calls a change: a check of it must not read as one of its database."""
+    return f"{key} in {database}"
+
+
 def database_row(
     name: str, advice: Advice | None, tried: Sequence[Tried], *, afterwards: Afterwards, policy: TuningPolicy
 ) -> dict[str, Any]:
@@ -71,7 +76,7 @@ def _row(tried: Tried, least: float, *, as_meant: bool | None, allowed: Mapping[
     item = tried.recommendation
     kept = tried.outcome == "kept"
     return {
-        "target": f"{tried.database}/{item.key}",
+        "target": target_name(tried.database, item.key),
         "outcome": tried.outcome,
         "allowed": allowed.get(item.key),
         "done": tried.outcome != "failed",

@@ -22,6 +22,7 @@ COLOURS: dict[Outcome, str] = {
     "unmeasured": plots.GREY,
     "failed": plots.RED,
     "interrupted": plots.RED,
+    "withdrawn": plots.GREY,
     "deferred": plots.GREY,
     "advised": plots.BLUE,
 }

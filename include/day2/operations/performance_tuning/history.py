@@ -1,15 +1,53 @@
-"""What earlier runs gained, in the ledger for years: the changes that were kept, and what each saves."""
+"""What earlier runs left in the ledger, for years: what each saw, began, ended, and what it gained."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
-from day2.ledger import Ledger
-from day2.operations.performance_tuning.model import Advice
-from day2.operations.performance_tuning.story import Kept, advice
+from day2.ledger import Entry, Ledger
+from day2.operations.performance_tuning import settle
+from day2.operations.performance_tuning.model import Advice, Recommendation
+from day2.operations.performance_tuning.story import Kept, advice, recommendation
 
-GAINED, LOOKED = "tuning_gain", "tuning_look"
+GAINED, LOOKED, NOTED, PUT_OFF = "tuning_gain", "tuning_look", "tuning_note", "tuning_put_off"
+BEGINS, DECIDED, STAYS = "apply", "keep", "kept"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a run saw of a database; `seen` is what changes made by hand are told from."""
+
+    advice: Advice
+    seen: Mapping[str, Any]
+    seq: int
+
+
+@dataclass(frozen=True)
+class Course:
+    """One change as its notes tell it, since it was last begun."""
+
+    run: str
+    recommendation: Recommendation
+    notes: tuple[tuple[str, Mapping[str, Any]], ...]
+    seq: int
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether nobody wrote down how it ended."""
+        return settle.unfinished(self.notes)
+
+    @property
+    def result(self) -> Mapping[str, Any] | None:
+        """The measures of a change that was kept; none of any other."""
+        if self.notes[-1][0] != STAYS:
+            return None
+        found: Mapping[str, Any] | None = next(
+            (facts["result"] for phase, facts in self.notes if phase == DECIDED), None
+        )
+        return found
 
 
 def gains(ledger: Ledger, environment: str) -> tuple[Kept, ...]:
@@ -23,15 +61,75 @@ def gain(environment: str, kept: Sequence[Kept], *, attempt: int) -> dict[str, A
     return {"attempt": attempt, "environment": environment, "kept": [each.as_dict() for each in kept]}
 
 
-def looked(environment: str, found: Advice, *, attempt: int) -> dict[str, Any]:
+def looked(environment: str, found: Advice, seen: Mapping[str, Any], *, attempt: int) -> dict[str, Any]:
     """The body of the entry that the next run compares with: what became slower, what was changed by hand."""
-    return {"attempt": attempt, "environment": environment, "advice": found.as_dict()}
+    return {"attempt": attempt, "environment": environment, "advice": found.as_dict(), "seen": dict(seen)}
 
 
-def last_look(ledger: Ledger, environment: str, database: str) -> Advice | None:
-    """What the last run that looked at this database saw; none if no run did."""
+def last_look(ledger: Ledger, environment: str, database: str, *, run: str | None = None) -> Look | None:
+    """What the last run, or this one, saw of this database; none if it was not looked at."""
     found = None
-    for each in ledger.entries(kind=LOOKED):
+    for each in ledger.entries(kind=LOOKED, run=run):
         if each.body["environment"] == environment and each.body["advice"]["database"] == database:
-            found = each.body["advice"]
-    return advice(found) if found else None
+            found = each
+    return Look(advice(found.body["advice"]), found.body["seen"], found.seq) if found else None
+
+
+def note(
+    environment: str, database: str, item: Recommendation, step: tuple[str, Mapping[str, Any]], *, attempt: int
+) -> dict[str, Any]:
+    """The body of the entry before each step that changes something; `step` is its name and what it needs."""
+    phase, facts = step
+    return {
+        "attempt": attempt,
+        "environment": environment,
+        "database": database,
+        "key": item.key,
+        "recommendation": asdict(item),
+        "phase": phase,
+        "facts": dict(facts),
+    }
+
+
+def courses(ledger: Ledger, environment: str, database: str) -> list[Course]:
+    """Every change of a database that was ever begun, as it went last, in the order they began."""
+    entries = (each for each in ledger.entries(kind=NOTED) if each.body["environment"] == environment)
+    return _courses(each for each in entries if each.body["database"] == database)
+
+
+def put_off(environment: str, database: str, item: Recommendation, why: str, *, attempt: int) -> dict[str, Any]:
+    """The body of the entry of a change that was due, and was left for another run."""
+    return {
+        "attempt": attempt,
+        "environment": environment,
+        "database": database,
+        "key": item.key,
+        "recommendation": asdict(item),
+        "why": why,
+    }
+
+
+def last_patched(ledger: Ledger, environment: str, host: str, *, since: datetime) -> datetime | None:
+    """When a patch run of this environment last changed something on a host; none if not since then."""
+    dag = f"security_patching.{environment}/"
+    found = None
+    for each in ledger.entries(kind="outcome", since=since):
+        body = each.body
+        if each.run.startswith(dag) and body["step"] == "patch" and body["target"] == host and body["measures"]:
+            found = datetime.fromisoformat(body["ended"])
+    return found
+
+
+def _courses(entries: Iterable[Entry]) -> list[Course]:
+    """By run and change: a change may be begun again after it ended."""
+    found: dict[tuple[str, str], Course] = {}
+    for each in entries:
+        body = each.body
+        key, step = (each.run, body["key"]), (body["phase"], body["facts"])
+        known = found.get(key)
+        if known is None or body["phase"] == BEGINS:
+            found.pop(key, None)
+            found[key] = Course(each.run, recommendation(body["recommendation"]), (step,), each.seq)
+        else:
+            found[key] = Course(known.run, known.recommendation, (*known.notes, step), known.seq)
+    return list(found.values())

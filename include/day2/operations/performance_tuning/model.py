@@ -39,6 +39,7 @@ Risk = Literal[
 ]
 Outcome = Literal[
     "advised",  # by policy or risk, nobody tried it
+    "withdrawn",  # not tried here: a rehearsal on a copy spoke against it, or it is not found any more
     "deferred",  # not now: the server was busy, the window shut, the disk too full
     "kept",  # a significant gain was measured, and no guard metric got worse
     "reverted",  # it did not help, or harmed; what was before is back

@@ -27,6 +27,7 @@ OUTCOMES: dict[Outcome, tuple[str, str]] = {
     "unmeasured": ("none", "? not measured, undone"),
     "failed": ("bad", "✗ failed"),
     "interrupted": ("bad", "put in order"),
+    "withdrawn": ("none", "not tried here"),
     "deferred": ("none", "put off"),
     "advised": ("none", "advised"),
 }
@@ -42,7 +43,8 @@ MODES = {
     "apply_approved": "the policy lets approved changes be made",
 }
 # What was measured, first what stayed; then what was not even tried.
-ORDER: tuple[Outcome, ...] = ("kept", "reverted", "unmeasured", "failed", "interrupted", "deferred", "advised")
+ORDER: tuple[Outcome, ...] = ("kept", "reverted", "unmeasured", "failed", "interrupted", "withdrawn", "deferred",
+                                "advised")  # fmt: skip
 TRIED: tuple[Outcome, ...] = ("kept", "reverted", "unmeasured", "failed")
 
 
