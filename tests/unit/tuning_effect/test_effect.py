@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from day2.operations.performance_tuning.effect import decide, unharmed
 from day2.operations.performance_tuning.samples import Block, Totals, spoilt
-from tests.unit.tuning_effect.making import MEASURE, OTHER, OWN, SHOP, WRITE, block, costing, trial
+from tests.unit.tuning_effect.making import MEASURE, OTHER, OWN, SHOP, WRITE, Load, block, costing, trial
 
 BETTER = costing(costing(SHOP, OWN, ms=0.1), OWN, blocks=12)
 
@@ -174,3 +174,41 @@ def test_a_restart_or_reset_is_never_a_verdict(which: str, seed: int) -> None:
     block_: Block = getattr(whole, which)
     one = replace(whole, **{which: replace(block_, problems=("it was reset",))})
     assert decide(one, MEASURE).verdict == "unmeasured"
+
+
+MORE: Load = {**SHOP, 4: (30, 2.0, 40, 0), 5: (30, 1.0, 20, 0)}
+
+
+def slower(load: Load, factor: float, *, but: tuple[int, ...] = ()) -> Load:
+    """The same work on a machine that is busier: it takes longer, and reads no more."""
+    return {
+        each: (calls, ms * (1.0 if each in but else factor), blocks, wal)
+        for each, (calls, ms, blocks, wal) in load.items()
+    }
+
+
+def test_an_index_is_not_blamed_for_a_machine_that_was_busier_with_it() -> None:
+    after = slower(costing(MORE, OWN, blocks=12, ms=0.2), 1.6, but=(OWN,))
+    made = trial(after, before=MORE)
+    assert decide(made, MEASURE).verdict == "revert", "a setting may slow everything down"
+    assert decide(replace(made, index=True), MEASURE).verdict == "keep"
+
+
+def test_an_index_is_blamed_for_a_statement_that_got_slower_than_the_machine() -> None:
+    after = costing(slower(costing(MORE, OWN, blocks=12, ms=0.2), 1.2, but=(OWN,)), 4, ms=6.0)
+    found = decide(replace(trial(after, before=MORE), index=True), MEASURE)
+    assert found.verdict == "revert"
+    assert "statement 4" in found.says
+
+
+def test_too_few_untouched_statements_do_not_speak_for_the_machine() -> None:
+    after = slower(costing(SHOP, OWN, blocks=12, ms=0.2), 1.6, but=(OWN,))
+    assert decide(replace(trial(after), index=True), MEASURE).verdict == "revert"
+
+
+def test_a_statement_that_writes_more_does_not_speak_for_the_machine() -> None:
+    three: Load = {each: MORE[each] for each in (OWN, OTHER, WRITE, 4)}
+    after = slower(costing(three, OWN, blocks=12, ms=0.2), 1.6, but=(OWN,))
+    assert decide(replace(trial(after, before=three), index=True), MEASURE).verdict == "keep"
+    writes = costing(after, WRITE, wal=460)
+    assert decide(replace(trial(writes, before=three), index=True), MEASURE).verdict == "revert"

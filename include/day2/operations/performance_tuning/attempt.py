@@ -163,7 +163,8 @@ def _watched(this: Attempt, baseline: Block, before: dict[str, Any]) -> tuple[Tr
         revert(this.server, this.change, this.policy, before=before)
         _settle(this)
         back = this.watch(effect.AFTER)
-    trial = Trial(baseline, after, back, this.change.measured_by)
+    index = target.of(this.change).subject in ("index", "index rebuild")
+    trial = Trial(baseline, after, back, this.change.measured_by, index=index)
     judge = effect.unharmed if this.recommendation.kind in goals.NOT_FOR_STATEMENTS else effect.decide
     return trial, judge(trial, this.policy.measure)
 

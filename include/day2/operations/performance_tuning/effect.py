@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from day2.inventory.tuning import Measure
-from day2.operations.performance_tuning.guards import Guard, called, guards
+from day2.operations.performance_tuning.guards import Guard, called, guards, pace, tolerated
 from day2.operations.performance_tuning.interval import Difference, Mix, difference
 from day2.operations.performance_tuning.samples import Block
 
@@ -44,13 +44,19 @@ class Effect:
 class Trial:
     """Blocks of time before, with, and (where it could be undone cheaply) again without the change.
 
-    `own`: the query ids the change is for; none means the whole workload.
+    `own`: the query ids the change is for; none means the whole workload. `index`: whether the change is an index,
+    which slows no statement that reads and writes the same as before.
     """
 
     before: Block
     after: Block
     back: Block | None = None
     own: tuple[int, ...] = ()
+    index: bool = False
+
+    def pace(self, measure: Measure) -> float:
+        """By how much the machine itself was slower with the change, as far as that can be told apart."""
+        return pace(self.without, self.after, measure) if self.index else 1.0
 
     @property
     def without(self) -> list[Block]:
@@ -73,10 +79,11 @@ def decide(trial: Trial, measure: Measure) -> Effect:
     """Keep only a sure gain that nothing else pays for; revert harm and no gain; else it was not measured."""
     if why := problem(trial.blocks):
         return Effect("unmeasured", why)
-    watched = tuple(guards(trial.without, trial.after, trial.judged_by if trial.own else (), measure))
+    slower, aside = trial.pace(measure), trial.judged_by if trial.own else ()
+    watched = tuple(guards(trial.without, trial.after, aside, measure, pace=slower))
     own = tuple(_own(trial, measure))
-    if slower := _slower(own, measure):
-        return Effect("revert", slower, own, watched)
+    if why := _slower(own, measure, pace=slower):
+        return Effect("revert", why, own, watched)
     if worse := [each.says for each in watched if each.worse]:
         return Effect("revert", f"it made something else worse: {'; '.join(worse)}", own, watched)
     if why := too_few(trial, measure):
@@ -97,7 +104,7 @@ def unharmed(trial: Trial, measure: Measure) -> Effect:
     """For a change that is not there to make statements cheaper: whether any got worse."""
     if why := problem(trial.blocks):
         return Effect("unmeasured", why)
-    watched = tuple(guards(trial.without, trial.after, (), measure))
+    watched = tuple(guards(trial.without, trial.after, (), measure, pace=trial.pace(measure)))
     if worse := [each.says for each in watched if each.worse]:
         return Effect("revert", f"it made something worse: {'; '.join(worse)}", (), watched)
     if why := too_few(trial, measure) or _uneven(trial, measure):
@@ -140,8 +147,8 @@ def _own(trial: Trial, measure: Measure) -> list[Difference]:
     return [difference(metric, trial.without, trial.after, at=at) for metric in METRICS]
 
 
-def _slower(own: Sequence[Difference], measure: Measure) -> str:
-    tolerance = measure.guard_percent / 100
+def _slower(own: Sequence[Difference], measure: Measure, *, pace: float) -> str:
+    tolerance = tolerated("ms", measure, pace=pace)
     worse = [each for each in own if each.metric == "ms" and each.grew_beyond(tolerance)]
     return f"its own statements got slower: {_sentence(worse[0], measure)}" if worse else ""
 

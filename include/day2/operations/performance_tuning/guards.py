@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from day2.inventory.tuning import Measure
@@ -24,6 +25,8 @@ WAL_ALLOWANCE = 5
 TEMPORARY = 1_000_000
 # Share of transactions that may fail more than before.
 FAILING = 0.01
+# So many statements that a change cannot have touched tell how fast the machine itself was; fewer tell nothing.
+UNTOUCHED = 3
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,39 @@ class Guard:
         return {"name": self.name, "worse": self.worse, "says": self.says, **self.difference.as_dict()}
 
 
-def guards(before: Sequence[Block], after: Block, own: Sequence[int], measure: Measure) -> list[Guard]:
-    """Everything watched beside the change's own statements."""
+def guards(
+    before: Sequence[Block], after: Block, own: Sequence[int], measure: Measure, *, pace: float = 1.0
+) -> list[Guard]:
+    """Everything watched beside the change's own statements. `pace` is by how much the machine itself was slower."""
     return [
-        *_statements(before, after, own, measure),
-        *_workload(before, after, measure),
+        *_statements(before, after, own, measure, pace),
+        *_workload(before, after, measure, pace),
         *_totals(before, after, measure),
     ]
+
+
+def pace(before: Sequence[Block], after: Block, measure: Measure) -> float:
+    """By how much the machine itself was slower after an index came or went: 1.2 is a fifth; never below 1.
+
+    An index changes what a statement reads or writes, or it does not touch it at all. What statements with the
+    same blocks and the same WAL take longer is other work on the machine.
+    """
+    then, now = _sum(before), after.statements
+    tolerance = measure.guard_percent / 100
+
+    def same(queryid: int, metric: str) -> bool:
+        was, is_ = then[queryid].per_call(metric), now[queryid].per_call(metric)
+        return abs(is_ - was) <= tolerance * was
+
+    untouched = [each for each in called(before, after) if same(each, "blocks") and same(each, "wal")]
+    grew = [now[each].per_call("ms") / then[each].per_call("ms") for each in untouched if then[each].ms]
+    return max(1.0, median(grew)) if len(grew) >= UNTOUCHED else 1.0
+
+
+def tolerated(metric: str, measure: Measure, *, pace: float) -> float:
+    """The share by which a cost may grow. A slower machine makes everything take longer, and nothing read more."""
+    tolerance = measure.guard_percent / 100
+    return (1 + tolerance) * pace - 1 if metric == "ms" else tolerance
 
 
 def called(before: Sequence[Block], after: Block) -> list[int]:
@@ -62,11 +91,13 @@ def _dearest(queryids: Sequence[int], then: Mapping[int, Cost], now: Mapping[int
     return sorted(cost, key=lambda each: -cost[each])[:WATCHED]
 
 
-def _statements(before: Sequence[Block], after: Block, own: Sequence[int], measure: Measure) -> Iterator[Guard]:
+def _statements(
+    before: Sequence[Block], after: Block, own: Sequence[int], measure: Measure, slower: float
+) -> Iterator[Guard]:
     """Each statement that the change is not for."""
     then, now = _sum(before), after.statements
-    tolerance = measure.guard_percent / 100
     for metric in ("ms", "blocks"):
+        tolerance = tolerated(metric, measure, pace=slower)
         total = sum(getattr(each, metric) for each in then.values())
         saved = sum(_extra(then, now, each, metric) for each in own if each in then and each in now)
         for queryid in (each for each in called(before, after) if each not in own):
@@ -80,13 +111,13 @@ def _statements(before: Sequence[Block], after: Block, own: Sequence[int], measu
             yield Guard(f"statement {queryid}", found, worse, _told(f"statement {queryid}", found), queryid)
 
 
-def _workload(before: Sequence[Block], after: Block, measure: Measure) -> Iterator[Guard]:
+def _workload(before: Sequence[Block], after: Block, measure: Measure, slower: float) -> Iterator[Guard]:
     """All statements at the mix of the time before: their time, blocks and WAL."""
     at = Mix.of(before, called(before, after), measure.confidence_percent / 100)
     if not at.weights:
         return
     for metric in ("ms", "blocks", "wal"):
-        tolerance = measure.guard_percent / 100 * (WAL_ALLOWANCE if metric == "wal" else 1)
+        tolerance = tolerated(metric, measure, pace=slower) * (WAL_ALLOWANCE if metric == "wal" else 1)
         found = difference(metric, before, after, at=at)
         worse = found.grew_beyond(tolerance)
         yield Guard(f"workload {metric}", found, worse, _told("the whole workload", found))
