@@ -13,7 +13,7 @@ from lab.say import console, say
 
 Measures = dict[str, dict[str, Any]]
 Figure = Callable[[Measures], str]
-WORDS = ("Target", "Outcome", "Recovery point", "Engine", "Strategy", "Redundancy")
+WORDS = ("Target", "Outcome", "What came of it", "Recovery point", "Engine", "Strategy", "Redundancy")
 OUTCOMES = ("succeeded", "failed", "not_attempted", "not_applicable")
 
 
@@ -95,6 +95,19 @@ def _took(measures: Measures) -> str:
     return units.duration(sum(seconds.values())) if seconds else ""
 
 
+def _cost(side: str) -> Figure:
+    """What one call of a change's statements cost before it, or with it; with it only where it was kept."""
+
+    def figure(measures: Measures) -> str:
+        tried = measures.get("tune", {})
+        if side == "after" and tried.get("outcome") != "kept":
+            return ""
+        unit = {"ms": "ms", "blocks": "blocks"}
+        return ", ".join(f"{each[side]:.4g} {unit[each['metric']]}" for each in tried.get("effects", []))
+
+    return figure
+
+
 def _checks_passed(record: dict[str, Any], target: str) -> str:
     prefixes = (f"{target} ", f"{target}/")
     own = [each["passed"] for each in record["checks"] if f"{each['target']} ".startswith(prefixes)]
@@ -127,7 +140,12 @@ PATCHING: dict[str, Figure] = {
     "Rolled back": _yes("rolled_back", "roll_back", "clear_up"),
     "Healthy": _yes("healthy", "patch", "roll_back", "clear_up"),
 }
-FIGURES = {"dr_drill": DRILL, "security_patching": PATCHING}
+TUNING: dict[str, Figure] = {
+    "What came of it": _told("tune", "outcome"),
+    "A call cost": _cost("before"),
+    "and costs": _cost("after"),
+}
+FIGURES = {"dr_drill": DRILL, "security_patching": PATCHING, "performance_tuning": TUNING}
 
 
 def _say_artefacts(artefacts: list[dict[str, Any]]) -> None:
