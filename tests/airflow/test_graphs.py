@@ -21,7 +21,7 @@ DRILL_STEPS = (
     *("declare", "fence", "replay", "promote", "route", "verify"),
     *("hold", "rejoin", "switch_back"),
 )
-HEAVY = {"alembic", "boto3", "botocore", "great_expectations", "pandas", "psycopg", "pyrage", "zstandard"}
+HEAVY = {"alembic", "boto3", "botocore", "great_expectations", "pandas", "psycopg", "pyrage", "sqlglot", "zstandard"}
 
 
 def dag_ids() -> list[str]:
