@@ -144,7 +144,7 @@ def test_the_report_and_the_findings_are_evidence(suite: Suite, tuned: Finished)
     gain = suite.entries(DAG, tuned.run_id, "tuning_gain")
     assert [each["key"] for each in gain[-1]["kept"]] == [
         each["key"]
-        for each in map(lambda name: measures(tuned, name), tuned.record["targets"]["succeeded"])
+        for each in (measures(tuned, name) for name in tuned.record["targets"]["succeeded"])
         if each.get("outcome") == "kept"
     ]
 
