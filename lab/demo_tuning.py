@@ -107,6 +107,7 @@ def say_looks(before: Look, after: Look) -> None:
     console.print(table)
     for name, value in after.settings.items():
         say(f"  {name}: {before.settings[name]} before, {value} now")
+    say("  (popular reads every click, and the load adds clicks all the time)")
     for name in sorted(after.indexes.keys() ^ before.indexes.keys()):
         say(f"  index {name} {'was made' if name in after.indexes else 'was dropped'}")
 

@@ -65,8 +65,7 @@ def skip_if_not_now(ledger: Ledger, here: Environment, planned: dict[str, Any], 
     own = _own(ledger, name)
     _require_in_order(ledger, here, name, item.key, own=own)
     why = planning.too_late(planned, policy.longest_change, datetime.now(UTC))
-    if not why and target["rehearsed"] and own["no_copy"]:
-        why = f"the policy wants it tried on a copy first, and there is none: {own['no_copy']}"
+    why = why or (_not_rehearsed(own, item) if target["rehearsed"] else "")
     if not why:
         try:
             require_ready(tuned.server(here, database), item.change, policy, host=tuned.host(here, database))
@@ -172,6 +171,14 @@ def _require_in_order(ledger: Ledger, here: Environment, name: str, key: str, *,
         )
 
 
+def _not_rehearsed(own: Mapping[str, Any], item: Recommendation) -> str:
+    """Why nobody knows what a copy says of it; empty where it said something."""
+    if own["no_copy"]:
+        return f"the policy wants it tried on a copy first, and there is none: {own['no_copy']}"
+    said = own["rehearsals"][item.key]
+    return str(said["says"]) if said["promising"] is None else ""
+
+
 def _withdrawn(ledger: Ledger, here: Environment, name: str, target: dict[str, Any]) -> str:
     """Why a change is not tried after all; empty if it is."""
     item = _recommendation(target)
@@ -206,7 +213,7 @@ def _rehearse(
         measures["rehearsals"] = rehearse.rehearse(
             tuned.origin(here, database),
             risky,
-            facts.statements,
+            facts,
             here.tuning_policy(database),
             parent=here.backup_policy(database).scratch,
             run=run.current().key,

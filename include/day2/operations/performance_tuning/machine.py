@@ -10,12 +10,8 @@ from day2.operations.performance_tuning.facts import Machine
 from day2.operations.performance_tuning.ready import Disk, Host
 
 SECONDS = 20.0
-# Three looks in one login: CPUs, kilobytes of memory, bytes of the disk (all, in use, free).
-LOOK = """set -e
-nproc
-while read -r name value _; do case $name in MemTotal:) echo "$value" ;; esac; done < /proc/meminfo
-df --block-size=1 --output=size,used,avail "${1:-$PGDATA}"
-"""
+# In one login: CPUs, `MemTotal: 123 kB`, and below its headings the bytes of the disk. On one line, for the log.
+LOOK = 'set -e; nproc; grep MemTotal: /proc/meminfo; df --block-size=1 --output=size,used,avail "${1:-$PGDATA}"'
 
 
 def look(shell: Shell, folder: str = "") -> tuple[Machine, Disk]:
@@ -24,7 +20,7 @@ def look(shell: Shell, folder: str = "") -> tuple[Machine, Disk]:
     try:
         cpus, memory, _headings, disk = said.strip().splitlines()
         total, used, free = (int(each) for each in disk.split())
-        machine = Machine(int(memory) * 1024, int(cpus), disk_bytes=total, disk_free_bytes=free)
+        machine = Machine(int(memory.split()[1]) * 1024, int(cpus), disk_bytes=total, disk_free_bytes=free)
     except ValueError:
         raise StepFailed(
             f"the host's answer is not CPUs, memory and disk: {said.strip()[:200]!r}",
