@@ -13,7 +13,10 @@ from typing import IO
 
 APART = {
     "airflow": ("tests/airflow", "tests/ui"),
-    "drills": ("tests/integration/drill",),
+    "drills and tuning": (
+        *("tests/integration/drill", "tests/integration/tuning"),
+        *("tests/integration/tuning_apply", "tests/integration/tuning_lab"),
+    ),
 }
 # pytest's code for a run in which no test was selected.
 NOTHING = 5

@@ -62,7 +62,9 @@ def tuned(suite: Suite, bazaar: Bazaar, planned: Finished) -> Finished:
     suite.wait(lambda: "applied" in phases(suite, run_id), "a change that is made")
     intent = [each for each in suite.entries(DAG, run_id, "intent") if each["target"] != DATABASE][-1]
     os.kill(intent["pid"], signal.SIGKILL)
-    return suite.finish(DAG, run_id)
+    finished = suite.finish(DAG, run_id)
+    assert finished.record["verdict"] == "PASSED", finished.record["reason"]
+    return finished
 
 
 def dry(suite: Suite) -> Finished:
@@ -110,11 +112,11 @@ def test_the_index_that_helps_is_kept_though_its_worker_was_killed(tuned: Finish
     assert blocks["share"] < -0.9
     assert bazaar.indexes()[INDEX]
     tries = [each for each in tuned.record["steps"] if each["target"] == named(HELPS)]
-    assert {"interrupted", "succeeded"} <= {each["outcome"] for each in tries} or len(tries) == 1
+    assert [each["outcome"] for each in tries][-1] == "succeeded"
 
 
-def test_a_killed_worker_is_in_the_record(tuned: Finished) -> None:
-    assert "interrupted" in {each["outcome"] for each in tuned.record["steps"]}
+def test_the_killed_worker_is_in_the_record(tuned: Finished) -> None:
+    assert [each["outcome"] for each in tuned.record["steps"]].count("interrupted") == 1
 
 
 def test_the_index_that_harms_does_not_stay(tuned: Finished, bazaar: Bazaar) -> None:
@@ -122,8 +124,7 @@ def test_the_index_that_harms_does_not_stay(tuned: Finished, bazaar: Bazaar) -> 
     assert not any("clicks" in name and name.startswith("day2_") for name in bazaar.indexes())
 
 
-def test_it_passes_and_every_change_was_judged(tuned: Finished) -> None:
-    assert tuned.record["verdict"] == "PASSED", tuned.record["reason"]
+def test_every_change_was_judged(tuned: Finished) -> None:
     judged = {each["target"] for each in tuned.record["checks"]}
     assert judged >= set(tuned.record["targets"]["resolved"])
 

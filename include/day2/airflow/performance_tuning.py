@@ -23,8 +23,8 @@ log = logging.getLogger("day2")
 OPERATION = "performance_tuning"
 ACT_STEPS = ("tune",)
 TARGET_NAME = "{{ target }}"
-# A killed worker's change is put in order and tried again; a server that restarts comes back.
-TRIES = 3
+# A killed worker's change is put in order and tried again, and the others wait for that; a server comes back.
+TRIES = 5
 RETRY_DELAY = timedelta(seconds=10)
 
 

@@ -53,7 +53,7 @@ def prepare(
 def skip_if_not_now(ledger: Ledger, here: Environment, planned: dict[str, Any], target: dict[str, Any]) -> None:
     """Leave a change for another run before anything is begun: its window ends, its server is busy, its disk full.
 
-    Raises AirflowSkipException with the reason, StepFailed while another change is left in the middle.
+    Raises AirflowSkipException with the reason, Unavailable while another change is left in the middle.
     """
     from day2.operations.performance_tuning import history, planning
     from day2.operations.performance_tuning.ready import Deferred, require_ready
@@ -162,7 +162,8 @@ def _require_in_order(ledger: Ledger, here: Environment, name: str, key: str, *,
         )
     others = [each for each in left_in_the_middle(ledger, here, name) if each.recommendation.key != key]
     if others:
-        raise StepFailed(
+        # Its worker may have been killed, and its task's next try puts it in order: until then this one waits.
+        raise Unavailable(
             f"{', '.join(each.recommendation.key for each in others)} is left in the middle: nothing else is tried",
             target=name,
             left="this change was not begun",
