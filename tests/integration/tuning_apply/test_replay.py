@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from day2.operations.performance_tuning.model import Change
 from day2.operations.performance_tuning.replay import Wanted, promising, replay
 from tests.integration.tuning_apply.conftest import POLICY, Shop
@@ -42,7 +44,7 @@ def test_real_statements_are_replayed_without_and_with_the_change_and_the_copy_i
     assert shop.run("select count(*), max(touched) from orders") == [(60_000, 0)]
     assert done.not_replayed[11] == "it changes data"
     assert "read-only" in done.not_replayed[14]
-    good, says = promising(done, (1,), POLICY)
+    good, says = promising(done, replace(INDEX, measured_by=(1,)), POLICY)
     assert (good, says) == (
         True,
         f"on a copy its statements read 682 blocks a call without it, {done.after[1].blocks:.4g} with it",
@@ -51,8 +53,8 @@ def test_real_statements_are_replayed_without_and_with_the_change_and_the_copy_i
 
 def test_a_change_that_gains_nothing_on_the_copy_is_not_promising(shop: Shop) -> None:
     done = replay(shop.server, INDEX, [Wanted(each, READS[each]) for each in (2, 5)], POLICY)
-    assert promising(done, (5,), POLICY)[0] is False
-    assert promising(done, (99,), POLICY) == (
+    assert promising(done, replace(INDEX, measured_by=(5,)), POLICY)[0] is False
+    assert promising(done, replace(INDEX, measured_by=(99,)), POLICY) == (
         True,
         "none of its statements could be replayed: only the living database can tell",
     )
@@ -61,7 +63,7 @@ def test_a_change_that_gains_nothing_on_the_copy_is_not_promising(shop: Shop) ->
 def test_a_setting_that_makes_another_statement_read_more_is_not_promising(shop: Shop) -> None:
     slow = Change("ALTER SYSTEM SET cpu_index_tuple_cost = '1000000'", "ALTER SYSTEM RESET cpu_index_tuple_cost", "")
     done = replay(shop.server, slow, [Wanted(each, READS[each]) for each in (1, 2)], POLICY)
-    good, says = promising(done, (1,), POLICY)
+    good, says = promising(done, replace(slow, measured_by=(1,)), POLICY)
     assert not good
     assert "statement 2 read +" in says
     assert shop.setting("cpu_index_tuple_cost")[0] == "0.005"

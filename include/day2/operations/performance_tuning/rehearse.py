@@ -88,5 +88,5 @@ def _one(copy: Server, change: Change, statements: Sequence[Statement], policy: 
         done = replay(copy, change, wanted(change, statements), patient)
     except Day2Error as error:
         return {"promising": None, "says": f"on a copy it could not be tried: {error.happened}"}
-    go_on, says = promising(done, change.measured_by, policy)
+    go_on, says = promising(done, change, policy)
     return {"promising": go_on, "says": says, **done.as_dict()}
