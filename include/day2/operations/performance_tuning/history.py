@@ -115,9 +115,14 @@ def last_patched(ledger: Ledger, environment: str, host: str, *, since: datetime
     found = None
     for each in ledger.entries(kind="outcome", since=since):
         body = each.body
-        if each.run.startswith(dag) and body["step"] == "patch" and body["target"] == host and body["measures"]:
+        if each.run.startswith(dag) and (body["step"], body["target"]) == ("patch", host) and _changed(body):
             found = datetime.fromisoformat(body["ended"])
     return found
+
+
+def _changed(outcome: Mapping[str, Any]) -> bool:
+    """Whether a patch installed something, or began to; a host with nothing to do is as it was."""
+    return bool(outcome["measures"].get("packages"))
 
 
 def _courses(entries: Iterable[Entry]) -> list[Course]:
