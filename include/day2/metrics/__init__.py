@@ -1,0 +1,1 @@
+"""Samples in and out, thresholds: what health checks see, and when that is worth waking somebody."""

@@ -1,0 +1,122 @@
+"""When a value becomes a finding, and when it is one no more: levels that need time to change. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+Level = Literal["ok", "warning", "critical", "absent"]
+RANK: dict[Level, int] = {"ok": 0, "warning": 1, "critical": 2}
+# A sample from further ahead is a wrong clock.
+SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, order=True)
+class Seen:
+    """A value and when it was seen, by the source's clock."""
+
+    at: datetime
+    value: float
+
+
+@dataclass(frozen=True)
+class Rule:
+    """From which value on something is a warning, and critical; a threshold that is exactly met counts.
+
+    `above`: high values are bad; else low ones. A level is left when the value is better than its threshold by
+    `margin` (in the metric's unit), and entered or left only when that lasted `hold`. Nothing new for `absent_after`
+    is an alarm of its own.
+    """
+
+    warning: float | None = None
+    critical: float | None = None
+    above: bool = True
+    margin: float = 0.0
+    hold: timedelta = timedelta(0)
+    absent_after: timedelta = timedelta(minutes=15)
+
+    def level(self, value: float, *, standing: Level) -> Level:
+        """What a value means to somebody who stands at a level."""
+        for name in ("critical", "warning"):
+            limit = self.critical if name == "critical" else self.warning
+            if limit is None:
+                continue
+            held = RANK.get(standing, 0) >= RANK[name]
+            edge = limit + (-self.margin if self.above else self.margin) * held
+            if (value >= edge) if self.above else (value <= edge):
+                return name
+        return "ok"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where one metric of one target stands. `pending` is a level that did not last long enough yet."""
+
+    level: Level = "ok"
+    since: datetime | None = None
+    newest: Seen | None = None
+    last_good: Seen | None = None
+    pending: Level | None = None
+    pending_since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of level: what an alert is made of. `last_good` is the last value at level ok before it."""
+
+    before: Level
+    after: Level
+    at: datetime
+    seen: Seen | None
+    last_good: Seen | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The standing after some samples, the changes on the way, and how many samples were not believed, by why."""
+
+    standing: Standing
+    changes: tuple[Change, ...] = ()
+    dropped: dict[str, int] = field(default_factory=dict)
+
+
+def judge(rule: Rule, standing: Standing, samples: Iterable[Seen], *, now: datetime) -> Judged:
+    """Go through new samples in order of time, then ask whether any came lately. The same twice changes nothing."""
+    changes: list[Change] = []
+    dropped = {"from the future": 0, "old or a duplicate": 0}
+    for seen in sorted(samples):
+        if seen.at > now + SKEW:
+            dropped["from the future"] += 1
+        elif standing.newest is not None and seen.at <= standing.newest.at:
+            dropped["old or a duplicate"] += 1
+        else:
+            standing, change = _step(rule, standing, seen)
+            changes += [change] if change else []
+    if absent := _absent(rule, standing, now):
+        standing = replace(standing, level="absent", since=now, pending=None, pending_since=None)
+        changes.append(absent)
+    return Judged(standing, tuple(changes), {why: count for why, count in dropped.items() if count})
+
+
+def _step(rule: Rule, standing: Standing, seen: Seen) -> tuple[Standing, Change | None]:
+    level = rule.level(seen.value, standing=standing.level)
+    known = replace(standing, newest=seen, since=standing.since or seen.at)
+    if level == standing.level:
+        good = seen if level == "ok" else standing.last_good
+        return replace(known, pending=None, pending_since=None, last_good=good), None
+    began = standing.pending_since if standing.pending == level and standing.pending_since else seen.at
+    # Whoever comes back from absence is believed at once: how long it lasted is not known.
+    if seen.at - began < rule.hold and standing.level != "absent":
+        return replace(known, pending=level, pending_since=began), None
+    change = Change(standing.level, level, seen.at, seen, standing.last_good)
+    good = seen if level == "ok" else standing.last_good
+    return Standing(level, seen.at, seen, good), change
+
+
+def _absent(rule: Rule, standing: Standing, now: datetime) -> Change | None:
+    """Nothing was seen for too long: no answer is not "well". What was never seen has nobody to miss it here."""
+    if standing.level == "absent" or standing.newest is None or now - standing.newest.at < rule.absent_after:
+        return None
+    return Change(standing.level, "absent", now, standing.newest, standing.last_good)

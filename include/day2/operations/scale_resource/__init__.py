@@ -1,0 +1,1 @@
+"""Scaling within bounds: more or less of something, or a larger or smaller one."""
