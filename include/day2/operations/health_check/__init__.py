@@ -1,0 +1,1 @@
+"""Looking at everything every few minutes: samples, levels, alerts."""
