@@ -1,0 +1,62 @@
+"""What a look at a server says is what happens on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from day2.errors import Day2Error
+from day2.operations.health_check.postgres_look import look
+from day2.postgres.server import Server
+from lab.ports import LOOPBACK
+from lab.postgres import SUPERUSER
+from tests.integration.conftest import PASSWORD
+
+
+@pytest.fixture(scope="module")
+def server(make_postgres: Callable[..., Any]) -> Server:
+    """A server of its own: these tests count what happens on it."""
+    return Server(LOOPBACK, make_postgres().port, SUPERUSER, "postgres", PASSWORD)
+
+
+def seen(server: Server) -> dict[str, float]:
+    return {f"{each.metric} {each.part}".strip(): each.value for each in look(server)}
+
+
+def test_sessions_transactions_and_locks_are_counted(server: Server) -> None:
+    before = seen(server)
+    with server.connect() as holder, server.connect() as waiter:
+        holder.execute("create table if not exists public.held (id int)")
+        with holder.transaction():
+            holder.execute("lock table public.held in access exclusive mode")
+            waiter.pgconn.send_query(b"select * from public.held")  # it waits, and this test does not
+            now = seen(server)
+    assert now["connections"] == before["connections"] + 2
+    assert now["lock_waits"] == 1
+    assert now["oldest_transaction_seconds"] > 0
+
+
+def test_a_database_that_grows_is_seen_to_grow(server: Server) -> None:
+    before = seen(server)
+    with server.connect() as connection:
+        connection.execute("create table public.grown as select generate_series(1, 20000) as n")
+    now = seen(server)
+    name = f"database_bytes {server.dbname}"
+    assert now[name] - before[name] > 600_000
+    assert now["wal_bytes"] - before["wal_bytes"] > 600_000
+
+
+def test_a_slot_that_nobody_reads_keeps_more_and_more(server: Server) -> None:
+    with server.connect() as connection:
+        connection.execute("select pg_create_physical_replication_slot('forgotten', true)")
+        first = seen(server)["slot_retained_bytes forgotten"]
+        connection.execute("create table public.pinned as select generate_series(1, 20000) as n")
+        assert seen(server)["slot_retained_bytes forgotten"] > first + 600_000
+        connection.execute("select pg_drop_replication_slot('forgotten')")
+
+
+def test_a_server_that_is_gone_is_an_error_and_no_value(server: Server) -> None:
+    with pytest.raises(Day2Error):
+        look(Server(server.host, 1, server.user, server.dbname, server.password))
