@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, Tag
 
 from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration, Recipient
+from day2.inventory.health import HealthPolicy
 from day2.inventory.patching import PatchPolicy
 from day2.inventory.tuning import TuningPolicy
 
@@ -121,3 +122,4 @@ class Policies(Model):
     performance_tuning: TuningPolicy | None = Field(
         default=None, description="how databases are tuned; never, if unset"
     )
+    health_check: HealthPolicy | None = Field(default=None, description="how everything is watched; never, if unset")
