@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
-from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration
+from day2.inventory.fields import ConnectionId, Cron, Duration, Model, PositiveDuration
 
 Severity = Literal["critical", "warning", "info"]
+MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
 class Threshold(Model):
@@ -55,7 +56,7 @@ class Source(Model):
 
     kind: Literal["own", "prometheus", "cloudwatch"] = Field(description="own: over SSH and SQL, by us")
     connection: ConnectionId | None = Field(default=None, description="of type http, or aws; none for own")
-    queries: dict[str, str] = Field(
+    queries: dict[MetricName, str] = Field(
         default={},
         description="metric: what to ask; in PromQL, or as namespace/metric/statistic with the target's `instance`",
     )
@@ -90,7 +91,7 @@ class HealthPolicy(Model):
     sources: tuple[Source, ...] = Field(
         default=(Source(kind="own"),), min_length=1, description="where samples come from"
     )
-    thresholds: dict[Name, Threshold | None] = Field(
+    thresholds: dict[MetricName, Threshold | None] = Field(
         default={}, description="metric: its threshold; null switches ours off; what is not named keeps ours"
     )
     absent_after: PositiveDuration = Field(

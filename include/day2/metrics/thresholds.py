@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 Level = Literal["ok", "warning", "critical", "absent"]
 RANK: dict[Level, int] = {"ok": 0, "warning": 1, "critical": 2}
@@ -120,3 +120,43 @@ def _absent(rule: Rule, standing: Standing, now: datetime) -> Change | None:
     if standing.level == "absent" or standing.newest is None or now - standing.newest.at < rule.absent_after:
         return None
     return Change(standing.level, "absent", now, standing.newest, standing.last_good)
+
+
+def as_dict(standing: Standing) -> dict[str, Any]:
+    """A standing as JSON values."""
+    return {
+        "level": standing.level,
+        "since": _told(standing.since),
+        "newest": _seen_told(standing.newest),
+        "last_good": _seen_told(standing.last_good),
+        "pending": standing.pending,
+        "pending_since": _told(standing.pending_since),
+    }
+
+
+def from_dict(told: Mapping[str, Any]) -> Standing:
+    """The standing that `as_dict` told, also after JSON."""
+    return Standing(
+        told["level"],
+        _moment(told["since"]),
+        _seen(told["newest"]),
+        _seen(told["last_good"]),
+        told["pending"],
+        _moment(told["pending_since"]),
+    )
+
+
+def _told(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment(told: str | None) -> datetime | None:
+    return datetime.fromisoformat(told) if told else None
+
+
+def _seen_told(seen: Seen | None) -> list[Any] | None:
+    return [seen.at.isoformat(), seen.value] if seen else None
+
+
+def _seen(told: list[Any] | None) -> Seen | None:
+    return Seen(datetime.fromisoformat(told[0]), told[1]) if told else None
