@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from day2.ledger import Entry, Ledger
@@ -14,6 +14,8 @@ from day2.operations.performance_tuning.story import Kept, advice, recommendatio
 
 GAINED, LOOKED, NOTED, PUT_OFF = "tuning_gain", "tuning_look", "tuning_note", "tuning_put_off"
 BEGINS, DECIDED, STAYS = "apply", "keep", "kept"
+# A look has every index in it: those of many years are not read through each time.
+COMPARED = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ def looked(environment: str, found: Advice, seen: Mapping[str, Any], *, attempt:
 
 
 def last_look(ledger: Ledger, environment: str, database: str, *, run: str | None = None) -> Look | None:
-    """What the last run, or this one, saw of this database; none if it was not looked at."""
+    """What the last run, or this one, saw of this database; none if it was not looked at within `COMPARED`."""
     found = None
-    for each in ledger.entries(kind=LOOKED, run=run):
+    for each in ledger.entries(kind=LOOKED, run=run, since=datetime.now(UTC) - COMPARED):
         if each.body["environment"] == environment and each.body["advice"]["database"] == database:
             found = each
     return Look(advice(found.body["advice"]), found.body["seen"], found.seq) if found else None
