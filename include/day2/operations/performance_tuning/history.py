@@ -12,7 +12,7 @@ from day2.operations.performance_tuning import settle
 from day2.operations.performance_tuning.model import Advice, Recommendation
 from day2.operations.performance_tuning.story import Kept, advice, recommendation
 
-GAINED, LOOKED, NOTED, PUT_OFF = "tuning_gain", "tuning_look", "tuning_note", "tuning_put_off"
+GAINED, LOOKED, NOTED, PUT_OFF, ENDED = "tuning_gain", "tuning_look", "tuning_note", "tuning_put_off", "tuning_end"
 BEGINS, DECIDED, STAYS = "apply", "keep", "kept"
 # A look has every index in it: those of many years are not read through each time.
 COMPARED = timedelta(days=400)
@@ -97,6 +97,11 @@ def courses(ledger: Ledger, environment: str, database: str) -> list[Course]:
     """Every change of a database that was ever begun, as it went last, in the order they began."""
     entries = (each for each in ledger.entries(kind=NOTED) if each.body["environment"] == environment)
     return _courses(each for each in entries if each.body["database"] == database)
+
+
+def has_ended(ledger: Ledger, run: str, *, attempt: int) -> bool:
+    """Whether this attempt of a run was ended: nothing of it may begin another step."""
+    return any(each.body["attempt"] == attempt for each in ledger.entries(kind=ENDED, run=run))
 
 
 def put_off(environment: str, database: str, item: Recommendation, why: str, *, attempt: int) -> dict[str, Any]:
