@@ -12,7 +12,7 @@ from lab import files, patchable, places
 from lab.airflow import Airflow
 from lab.connections import write_connections
 from lab.edge import Edge, edge
-from lab.fleet import BILLING, Fleet, fleet
+from lab.fleet import WITH_LOGIN, Fleet, fleet
 from lab.halt import WRITER, down
 from lab.pair import ORDERS, STANDBY, is_normal
 from lab.places import Places
@@ -76,7 +76,7 @@ def _describe(where: Places) -> Lab:
     ports = Ports(where.state / "ports.json")
     secrets = Secrets(where.state / "secrets.json")
     servers = fleet(where, ports, secrets=secrets, binaries=places.server_binaries(where))
-    logins = hosts(where, ports, {name: servers[name] for name in (ORDERS, STANDBY, BILLING)})
+    logins = hosts(where, ports, {name: servers[name] for name in WITH_LOGIN})
     stores = [_store(where, processes, ports, secrets=secrets, region=region) for region in BUCKETS]
     airflow = Airflow(where, servers, processes, ports)
     return Lab(where, processes, servers, logins, edge(where, ports), stores, airflow)

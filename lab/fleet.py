@@ -28,6 +28,8 @@ SEED = Path(__file__).parent / "seed"
 MAINTENANCE = "postgres"
 PLATFORM, BILLING, RECOVERY = "platform", "billing", "recovery"
 NAMES = (PLATFORM, ORDERS, STANDBY, BILLING, RECOVERY)
+# Those whose host operations log in to: to fail it over, or to see the machine that it runs on.
+WITH_LOGIN = (ORDERS, STANDBY, BILLING)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from lab import files, patchable, places
 from lab.airflow import API_SERVER, COMPONENTS
 from lab.edge import ENDPOINT
-from lab.fleet import BILLING, NAMES, PLATFORM, RECOVERY
+from lab.fleet import BILLING, NAMES, PLATFORM, RECOVERY, WITH_LOGIN
 from lab.pair import ORDERS, STANDBY
 from lab.postgres import adopt
 from lab.processes import Processes
@@ -25,7 +25,7 @@ CLIENTS = (
     (WRITER, LOAD, HOLDER, *(name for name in COMPONENTS if name != API_SERVER)),
     (API_SERVER,),
 )
-HOSTS = (ENDPOINT, f"ssh-{ORDERS}", f"ssh-{STANDBY}", f"ssh-{EDGE}")
+HOSTS = (ENDPOINT, *(f"ssh-{name}" for name in (*WITH_LOGIN, EDGE)))
 STATE = (
     *("run", "logs", "airflow", "s3", "ssh", "servers", "lock"),
     *("patching-report.html", "patching-report-broken.html", "tuning-report.html"),

@@ -87,7 +87,7 @@ def tune(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, An
 @telling.explained
 def undo(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> None:
     """Leave no change half-way, however the run ended: what was begun and not decided is taken back."""
-    from day2.operations.performance_tuning import planning
+    from day2.operations.performance_tuning import history, planning
 
     if planned is None:
         raise AirflowSkipException("there is no plan: nothing was touched")
@@ -95,6 +95,8 @@ def undo(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> Non
     failed = []
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)
+        # First, so that a task which is ended and still at work begins nothing more.
+        ledger.append(history.ENDED, run=now.key, body={"attempt": now.attempt, "environment": here.name})
         for each in planning.databases(planned):
             left = trying.left_in_the_middle(ledger, here, each["name"])
             if not left:

@@ -97,6 +97,15 @@ def change(ledger: Ledger, here: Environment, target: dict[str, Any], *, measure
     database = here.database(name)
 
     def note(phase: str, facts: Mapping[str, Any]) -> None:
+        # Airflow calls a task ended before its process is: what `undo` put in order must not be undone by it.
+        if history.has_ended(ledger, now.key, attempt=now.attempt):
+            raise StepFailed(
+                f"this run was ended before the step `{phase}`",
+                target=target["name"],
+                left="what was begun is put in order by the task undo",
+                next_step="nothing: the next run looks again",
+                runbook=NOT_MADE,
+            )
         body = history.note(here.name, name, item, (phase, facts), attempt=now.attempt)
         ledger.append(history.NOTED, run=now.key, body=body)
 

@@ -283,6 +283,13 @@ class TuningNote(TypedDict):
     facts: dict[str, Any]
 
 
+class TuningEnd(TypedDict):
+    """kind `tuning_end`: from here on no task of this attempt begins another step of a change."""
+
+    attempt: int
+    environment: str
+
+
 class TuningPutOff(TypedDict):
     """kind `tuning_put_off`: a change that was due, and was left for another run."""
 
@@ -319,6 +326,7 @@ KINDS: dict[str, Any] = {
     "tuning_look": TuningLook,
     "tuning_note": TuningNote,
     "tuning_put_off": TuningPutOff,
+    "tuning_end": TuningEnd,
     "tuning_gain": TuningGain,
     "corrective_action": CorrectiveAction,
     "corrective_action_closed": CorrectiveActionClosed,

@@ -22,8 +22,11 @@ Watch = Callable[[int], None]
 MANIFEST = "manifest.json"
 HOLD = "hold.json"
 LOCK_PROOF = "lock-proof.json"
-ID = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{8}$")
-VERDICT = re.compile(r"^verified-(\d{8}T\d{6}Z)-(passed|failed)\.json$")
+# Names that sort by time; two points of one second have an order.
+STAMP = "%Y%m%dT%H%M%S.%fZ"
+# Points and verdicts of before 2026-11-23 have no microseconds.
+ID = re.compile(r"^\d{8}T\d{6}(\.\d{6})?Z-[0-9a-f]{8}$")
+VERDICT = re.compile(r"^verified-(\d{8}T\d{6}(?:\.\d{6})?Z)-(passed|failed)\.json$")
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,12 @@ class Point:
 
 
 def new_id(now: datetime) -> str:
-    """A point id that sorts by time and never repeats: `20261123T021500Z-1f0c9a3e`."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    """A point id that sorts by time and never repeats: `20261123T021500.250000Z-1f0c9a3e`."""
+    return f"{now.astimezone(UTC):{STAMP}}-{secrets.token_hex(4)}"
 
 
 def taken_at(point_id: str) -> datetime:
-    return datetime.strptime(point_id.split("-")[0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(point_id.split("-")[0])
 
 
 def databases(store: Store) -> list[str]:
@@ -175,7 +178,7 @@ def copy_objects(
 
 def attest(store: Store, point: Point, *, passed: bool, at: datetime, content: dict[str, Any]) -> str:
     """Add a restore test's verdict beside the manifest; returns the object's name."""
-    name = f"verified-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{'passed' if passed else 'failed'}.json"
+    name = f"verified-{at.astimezone(UTC):{STAMP}}-{'passed' if passed else 'failed'}.json"
     store.put(point.key(name), seal(content | {"point": point.id, "passed": passed}))
     return name
 

@@ -41,10 +41,18 @@ class Traces:
     processes: list[psutil.Process]
 
     def left(self) -> list[str]:
-        found = [str(each) for each in self.processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+        found = [str(each.pid) for each in self.processes if _runs(each)]
         found += [name for _, name in socket.if_nameindex() if name == self.interface]
         found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.folder) in line]
         return found
+
+
+def _runs(process: psutil.Process) -> bool:
+    """It may end between two questions."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def traces(folder: Path) -> Traces:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -101,8 +100,8 @@ class Shop:
         try:
             yield running
         finally:
-            if running.poll() is None:
-                running.send_signal(signal.SIGINT)
+            # Not an interrupt: whoever starts us in the background may have it ignored.
+            running.terminate()
             running.communicate(timeout=20)
 
     def latency_ms(self, script: str, *, seconds: int = 1) -> float:

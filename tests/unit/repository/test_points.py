@@ -69,16 +69,26 @@ def test_a_folder_that_is_not_named_like_a_point_is_left_alone(store, folder):
 
 
 def test_ids_sort_by_time_carry_it_and_never_repeat():
-    made = [points.new_id(NOW + timedelta(seconds=each // 50)) for each in range(200)]
-    assert len(set(made)) == 200
-    assert sorted(made, key=lambda each: each[:16]) == made
-    assert points.taken_at(made[0]) == NOW
+    made = [points.new_id(NOW + timedelta(milliseconds=each)) for each in range(2000)]
+    assert sorted(made) == made, "also of one second"
+    assert len({points.new_id(NOW) for _ in range(200)}) == 200
+    assert [points.taken_at(each) for each in made[:2]] == [NOW, NOW + timedelta(milliseconds=1)]
     assert all(points.ID.match(each) for each in made)
 
 
 def test_an_id_says_utc_whatever_the_zone_of_the_clock():
     berlin = datetime.fromisoformat("2026-11-23T03:15:00+01:00")
-    assert points.new_id(berlin).startswith("20261123T021500Z-")
+    assert points.new_id(berlin).startswith("20261123T021500.000000Z-")
+
+
+def test_a_point_and_a_verdict_named_without_microseconds_still_count(store):
+    old = "20261122T021500Z-0123abcd"
+    store.put(f"orders/{old}/{points.MANIFEST}", b"{}")
+    store.put(f"orders/{old}/verified-20261122T023000Z-passed.json", b"{}")
+    newer = commit(store)
+    [first, second] = points.points(store, "orders")
+    assert (first.id, first.taken_at, first.verified) == (old, datetime(2026, 11, 22, 2, 15, tzinfo=UTC), True)
+    assert second == newer
 
 
 def test_the_newest_verdict_counts(store):

@@ -97,6 +97,8 @@ def test_an_index_that_is_half_empty_is_built_anew_and_needs_its_space_again():
 
 def test_what_cannot_be_estimated_is_none_and_never_below_zero():
     assert table_bloat(replace(TABLE, rows=-1.0)) is None
+    assert table_bloat(replace(TABLE, bytes=0)) is None, "truncated, and not counted since"
+    assert index_bloat(index("x", "a", bytes=0)) is None
     assert table_bloat(replace(TABLE, bytes=8192, pages=1)) == 0
     assert index_bloat(index("x", "a", method="gin")) is None
     assert index_bloat(index("x", "a", expressions=True)) is None

@@ -95,6 +95,14 @@ def test_what_was_kept_tells_its_result_and_nothing_else_does():
     assert history.courses(Book(story), "production", "other") == []
 
 
+def test_a_run_has_ended_for_its_own_attempt_only():
+    story = Story().tell(history.ENDED, environment="production")
+    run = story.entries[0].run
+    assert history.has_ended(Book(story), run, attempt=1)
+    assert not history.has_ended(Book(story), run, attempt=2)
+    assert not history.has_ended(Book(story), "another run", attempt=1)
+
+
 def test_a_host_with_nothing_to_install_was_not_patched():
     story = Story()
     patched(story, packages=0)

@@ -19,7 +19,8 @@ INDEX_HEADER = 8
 
 def table_bloat(table: Table, block: int = 8192) -> float | None:
     """The share of a table's pages that its rows would not fill. None where statistics do not allow a guess."""
-    if table.row_bytes is None or table.rows <= 0 or table.pages <= 0:
+    # Pages and rows are as the last vacuum counted them: the file may have been truncated since.
+    if table.row_bytes is None or table.rows <= 0 or table.pages <= 0 or table.bytes <= 0:
         return None
     header = TUPLE_HEADER + (math.ceil(table.columns / 8) if table.nullable else 0)
     # Half a step of alignment within a row, as its columns come in no order that we know.
@@ -33,7 +34,9 @@ def index_bloat(index: Index, block: int = 8192) -> float | None:
 
     Equal keys are kept once since PostgreSQL 13, so this finds too little, never too much.
     """
-    if index.key_bytes is None or index.rows <= 0 or index.method != "btree" or index.expressions:
+    if index.key_bytes is None or index.rows <= 0 or index.bytes <= 0:
+        return None
+    if index.method != "btree" or index.expressions:
         return None
     row = ITEM + INDEX_HEADER + _aligned(index.key_bytes)
     per_page = max(1, (block - PAGE_HEADER - INDEX_SPECIAL) * index.fillfactor // 100 // row)

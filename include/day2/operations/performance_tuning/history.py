@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from day2.ledger import Entry, Ledger
@@ -12,8 +12,10 @@ from day2.operations.performance_tuning import settle
 from day2.operations.performance_tuning.model import Advice, Recommendation
 from day2.operations.performance_tuning.story import Kept, advice, recommendation
 
-GAINED, LOOKED, NOTED, PUT_OFF = "tuning_gain", "tuning_look", "tuning_note", "tuning_put_off"
+GAINED, LOOKED, NOTED, PUT_OFF, ENDED = "tuning_gain", "tuning_look", "tuning_note", "tuning_put_off", "tuning_end"
 BEGINS, DECIDED, STAYS = "apply", "keep", "kept"
+# A look has every index in it: those of many years are not read through each time.
+COMPARED = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,9 @@ def looked(environment: str, found: Advice, seen: Mapping[str, Any], *, attempt:
 
 
 def last_look(ledger: Ledger, environment: str, database: str, *, run: str | None = None) -> Look | None:
-    """What the last run, or this one, saw of this database; none if it was not looked at."""
+    """What the last run, or this one, saw of this database; none if it was not looked at within `COMPARED`."""
     found = None
-    for each in ledger.entries(kind=LOOKED, run=run):
+    for each in ledger.entries(kind=LOOKED, run=run, since=datetime.now(UTC) - COMPARED):
         if each.body["environment"] == environment and each.body["advice"]["database"] == database:
             found = each
     return Look(advice(found.body["advice"]), found.body["seen"], found.seq) if found else None
@@ -95,6 +97,11 @@ def courses(ledger: Ledger, environment: str, database: str) -> list[Course]:
     """Every change of a database that was ever begun, as it went last, in the order they began."""
     entries = (each for each in ledger.entries(kind=NOTED) if each.body["environment"] == environment)
     return _courses(each for each in entries if each.body["database"] == database)
+
+
+def has_ended(ledger: Ledger, run: str, *, attempt: int) -> bool:
+    """Whether this attempt of a run was ended: nothing of it may begin another step."""
+    return any(each.body["attempt"] == attempt for each in ledger.entries(kind=ENDED, run=run))
 
 
 def put_off(environment: str, database: str, item: Recommendation, why: str, *, attempt: int) -> dict[str, Any]:

@@ -61,7 +61,10 @@ def sequences(facts: Facts, limits: Thresholds) -> Iterator[Recommendation]:
     """Sequences that near the end of their own range or of their column's type."""
     for each in facts.sequences:
         end = min(each.maximum, each.column_maximum or each.maximum)
-        if each.last is None or each.cycles or each.increment < 0 or each.last < limits.sequence_share * end:
+        # One whose range ends at zero or below counts towards it: that is not judged.
+        if each.last is None or each.cycles or each.increment < 0 or end <= 0:
+            continue
+        if each.last < limits.sequence_share * end:
             continue
         yield _sequence(each, end)
 
