@@ -1,10 +1,12 @@
 """Environments, targets and policies: typed models, loading, selecting, JSON Schema."""
 
+from day2.inventory.health import AlertDrill
 from day2.inventory.model import (
     BackupPolicy,
     Database,
     DrillPolicy,
     Environment,
+    HealthPolicy,
     Host,
     PatchException,
     PatchPolicy,
@@ -19,11 +21,13 @@ from day2.inventory.reading import check_all, environments, load, read_all, repo
 from day2.inventory.selecting import policy_hash, select, select_hosts
 
 __all__ = [
+    "AlertDrill",
     "BackupPolicy",
     "BrokenInventory",
     "Database",
     "DrillPolicy",
     "Environment",
+    "HealthPolicy",
     "Host",
     "PatchException",
     "PatchPolicy",

@@ -24,6 +24,7 @@ from day2.inventory.fields import (
     RepositoryUrl,
     TimeZone,
 )
+from day2.inventory.health import HealthPolicy
 from day2.inventory.patching import PatchException, PatchPolicy, WaveName
 from day2.inventory.policy import BackupPolicy, Encryption, Policies, RestorePolicy, Retention
 from day2.inventory.tuning import TuningPolicy
@@ -36,6 +37,7 @@ __all__ = [
     "Encryption",
     "Environment",
     "HealthCheck",
+    "HealthPolicy",
     "Host",
     "Module",
     "ObjectLock",
@@ -219,6 +221,17 @@ class Environment(Model):
     def patched(self) -> tuple[Host, ...]:
         """The hosts that security_patching manages, in the inventory's order."""
         return tuple(each for each in self.hosts if each.patching)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Everything that health checks look at, as kind/name, in the inventory's order."""
+        return (
+            *(f"host/{each.name}" for each in self.hosts),
+            *(f"database/{each.name}" for each in self.databases),
+            *(f"standby/{each.name}" for each in self.databases if each.standby),
+            *(f"service/{each.name}" for each in self.services if each.health_checks),
+            *(f"repository/{each.name}" for each in self.repositories),
+        )
 
     def repository(self, name: str) -> Repository:
         """The repository of that name. Raises KeyError."""
