@@ -48,6 +48,7 @@ def look(environment_name: str) -> dict[str, Any]:
         chosen = list(now.params["targets"])
         planned = _planned(ledger, here, chosen)
         reach = looking.Reach(
+            rules.timeout.total_seconds(),
             connections.shell,
             lambda database: connections.server(database.connection, dbname=database.dbname),
             connections.server,

@@ -39,9 +39,9 @@ class Value:
     note: str = ""
 
 
-def look(shell: Shell) -> tuple[Value, ...]:
-    """Every value of one look. Raises Unavailable where the host does not answer, StepFailed for another answer."""
-    said = require(shell, "sh", "-c", LOOK, seconds=SECONDS)
+def look(shell: Shell, *, seconds: float = SECONDS) -> tuple[Value, ...]:
+    """Every value of one look. Raises Unavailable where it does not answer in time, StepFailed for another answer."""
+    said = require(shell, "sh", "-c", LOOK, seconds=seconds)
     try:
         return tuple(parse(said))
     except (ValueError, IndexError, KeyError) as error:

@@ -18,8 +18,9 @@ from day2.repository.store import Store
 
 @dataclass(frozen=True)
 class Reach:
-    """How what an inventory names is reached. Each raises Day2Error where it cannot be."""
+    """How what an inventory names is reached, and how many seconds a look may take. Each raises Day2Error."""
 
+    seconds: float
     shell: Callable[[str], Ssh]
     server: Callable[[Database], Server]
     connect: Callable[[str], Server]
@@ -52,7 +53,7 @@ def _host(host: Host, reach: Reach) -> Look:
     def look() -> Iterable[Value]:
         shell = reach.shell(host.connection)
         try:
-            return host_look.look(shell)
+            return host_look.look(shell, seconds=reach.seconds)
         finally:
             shell.close()
 
@@ -60,13 +61,13 @@ def _host(host: Host, reach: Reach) -> Look:
 
 
 def _server(database: Database, reach: Reach) -> Look:
-    return lambda: postgres_look.look(reach.server(database))
+    return lambda: postgres_look.look(reach.server(database), seconds=reach.seconds)
 
 
 def _standby(database: Database, reach: Reach) -> Look:
     assert database.standby is not None  # noqa: S101 - it is asked for where there is one
     connection = database.standby.connection
-    return lambda: postgres_look.look(reach.connect(connection))
+    return lambda: postgres_look.look(reach.connect(connection), seconds=reach.seconds)
 
 
 def _points(database: Database, here: Environment, reach: Reach, now: datetime) -> Look:
