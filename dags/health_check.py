@@ -21,7 +21,7 @@ def alert_drill(environment: Environment, policy: AlertDrill) -> None:
     planned = drill.plan(environment.name)
     sent = drill.send(planned)
     confirmed = drill.Confirm(
-        planned=planned, asked=sent, notifiers=drill.by_hand(environment), timeout=policy.response_timeout
+        planned=planned, asked=sent, notifiers=drill.by_hand(environment), response_timeout=policy.response_timeout
     )
     validated = drill.validate(planned)
     recorded = steps.record(environment.name, operation=drill.OPERATION, act_steps=drill.ACT_STEPS).as_teardown()

@@ -106,14 +106,18 @@ class Confirm(HITLOperator):
 
     template_fields: Sequence[str] = ("subject", "body", "planned", "asked")
 
-    def __init__(self, *, planned: Any, asked: Any, notifiers: Sequence[str], timeout: timedelta) -> None:
+    def __init__(
+        self, *, planned: Any, asked: Any, notifiers: Sequence[str], response_timeout: timedelta, **kwargs: Any
+    ) -> None:
+        kwargs.pop("params", None)  # the DAG's own form
         super().__init__(
             task_id="confirm",
             subject="{{ dag.dag_id }}: which word arrived?",
             body="Each of these got a test with a word of its own. Type what you see there.",
             options=[TYPED],
             params={each: Param("", type="string", title=each) for each in notifiers},
-            response_timeout=timeout,
+            response_timeout=response_timeout,
+            **kwargs,
         )
         self.planned = planned
         self.asked = asked
@@ -136,13 +140,15 @@ class Confirm(HITLOperator):
         return right
 
 
-@task(trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS)
+@task(trigger_rule=TriggerRule.ALL_DONE)
 @telling.explained
-def validate(planned: dict[str, Any]) -> None:
+def validate(planned: dict[str, Any] | None) -> None:
     """Each test must have been seen to arrive: by the receiver's own word, or a person's."""
     from day2.ledger import evidence
     from day2.operations.health_check import arrival, checks
 
+    if planned is None:
+        raise AirflowSkipException("there is no plan: nothing was sent")
     now = run.current()
     with connections.ledger(steps.environment(planned["environment"])) as ledger:
         entries = list(ledger.entries(run=now.key))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from day2 import inventory
+from day2.errors import PlanRefused
 from day2.hosts.shell import Ssh
 from day2.inventory.model import Database, Environment, Host, Repository, Service
 from day2.operations import service_probe
@@ -14,6 +17,8 @@ from day2.operations.health_check.cycle import Look
 from day2.operations.health_check.host_look import Value
 from day2.postgres.server import Server
 from day2.repository.store import Store
+
+log = logging.getLogger("day2")
 
 
 @dataclass(frozen=True)
@@ -33,8 +38,8 @@ def looks(here: Environment, reach: Reach, chosen: Iterable[str], *, now: dateti
     known |= {f"service/{each.name}": (_service(each, reach),) for each in here.services}
     known |= {f"repository/{each.name}": (_repository(each, here, reach),) for each in here.repositories}
     for each in here.databases:
-        known[f"database/{each.name}"] = (_server(each, reach), _points(each, here, reach, now), _declared(
-            each, here, reach))  # fmt: skip
+        asked = (_server(each, reach), _points(each, here, reach, now), _declared(each, reach))
+        known[f"database/{each.name}"] = asked
         if each.standby:
             known[f"standby/{each.name}"] = (_standby(each, reach),)
     return {name: known[name] for name in chosen}
@@ -77,16 +82,25 @@ def _points(database: Database, here: Environment, reach: Reach, now: datetime) 
     return lambda: absence.recovery_points(reach.store(repository), database.name, rpo=policy.rpo, now=now)
 
 
-def _declared(database: Database, here: Environment, reach: Reach) -> Look:
+def _declared(database: Database, reach: Reach) -> Look:
     """Every database of the server that this one is on, whoever it belongs to."""
 
     def look() -> Iterable[Value]:
         server = reach.server(database)
+        others = (_somewhere(each, reach) for here in inventory.environments() for each in here.databases)
         at = (server.host, server.port)
-        others = [reach.server(each) for each in here.databases]
-        return absence.undeclared(server, [each.dbname for each in others if (each.host, each.port) == at])
+        return absence.undeclared(server, [each.dbname for each in others if each and (each.host, each.port) == at])
 
     return look
+
+
+def _somewhere(database: Database, reach: Reach) -> Server | None:
+    """Where a database of any environment is; none where this Airflow has no connection to it."""
+    try:
+        return reach.server(database)
+    except PlanRefused as error:
+        log.info("%s: %s", database.name, error.happened)
+        return None
 
 
 def _service(service: Service, reach: Reach) -> Look:
