@@ -9,7 +9,8 @@ from pydantic import Field, StringConstraints, model_validator
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, PositiveDuration
 
 Severity = Literal["critical", "warning", "info"]
-MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+METRIC = r"^[a-z][a-z0-9_]{0,62}$"
+MetricName = Annotated[str, StringConstraints(pattern=METRIC)]
 
 
 class Threshold(Model):
