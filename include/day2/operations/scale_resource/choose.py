@@ -138,9 +138,7 @@ def _by_hand(resource: Resource, size: str, found: Decision, now: Now) -> Decisi
         far = names[now.rung + (resource.step if rung > now.rung else -resource.step)]
         raise _refused(resource, f"{size} is more than one step from {names[now.rung]}", f"choose {far} first")
     if rung < now.rung and resource.only_grows:
-        raise _refused(
-            resource, f"{size} is smaller than {names[now.rung]}, and it can only grow", "choose a larger one"
-        )
+        raise _refused(resource, f"{size} is less than {names[now.rung]}, and it can only grow", "choose more")
     costly = resource.approve_above is not None and resource.sizes[rung].cost > resource.approve_above
     ask = rung != found.rung or (rung > now.rung and costly)
     return Decision("more" if rung > now.rung else "less", rung, f"asked for by hand; by the rules: {found.why}", ask)

@@ -81,9 +81,8 @@ def asked_for(environment: Environment, events: Sequence[Mapping[str, Any]], *, 
 def lines(planned: Mapping[str, Any]) -> list[str]:
     """The plan in words, for the log and the approver."""
     told = [_line(each) for each in planned["targets"]]
-    head = (
-        f"Scale in {planned['environment']}: {sum(each['direction'] != 'stay' for each in planned['targets'])} changes"
-    )
+    changes = sum(each["direction"] != "stay" for each in planned["targets"])
+    head = f"Scale in {planned['environment']}: {changes} of {len(told)} resources change"
     return [head, *told]
 
 
