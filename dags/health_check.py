@@ -11,7 +11,7 @@ from airflow.sdk import DAG, TriggerRule, chain
 from day2 import inventory
 from day2.airflow import alert_drill as drill
 from day2.airflow import health_check as operation
-from day2.airflow import steps
+from day2.airflow import scaling, steps
 from day2.airflow.dag import asking, choosing, cron, settings
 from day2.inventory import AlertDrill, Environment
 
@@ -37,16 +37,17 @@ def health_check(environment: Environment) -> None:
     """The graph, for one environment. It changes nothing: nobody approves it, and it locks nothing."""
     looked = operation.look(environment.name)
     told = operation.tell(looked)
+    asked = operation.ask_to_scale.override(outlets=[scaling.alias(environment.name)])(looked)
     beaten = operation.heartbeat(environment.name)
     recorded = steps.record(
         environment.name, operation=operation.OPERATION, act_steps=operation.ACT_STEPS
     ).as_teardown()
-    # Nobody outside may be named for the sign of life: then it is skipped, and that is no failure.
+    # Mostly there is nothing to scale, and maybe nobody outside for the sign of life: skipped, and no failure.
     closed = steps.close.override(trigger_rule=TriggerRule.NONE_FAILED)(recorded)
 
-    chain(told, beaten, recorded, closed)
-    [looked, told] >> recorded
-    told >> closed
+    chain([told, asked], beaten, recorded, closed)
+    looked >> recorded
+    [told, asked] >> closed
 
 
 for each in inventory.environments():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, findings, notifiers, run, steps, telling
+from day2.airflow import connections, findings, notifiers, run, scaling, steps, telling
 from day2.errors import Day2Error
 from day2.inventory import Environment, HealthPolicy
 
@@ -70,6 +71,7 @@ def look(environment_name: str) -> dict[str, Any]:
                 upkeep.keep_house(ledger, metrics, rules.retention, environment=here.name, run=now.key,
                                   attempt=now.attempt, now=at)  # fmt: skip
             outcome.measures |= {
+                "scaling": _ask(ledger, here, looked, at),
                 "targets": len(looks),
                 "samples": len(looked.samples),
                 "gaps": dict(looked.gaps),
@@ -77,6 +79,18 @@ def look(environment_name: str) -> dict[str, Any]:
                 "changes": len(judged.changes),
             }
     return planned | {"measures": outcome.measures}
+
+
+@task(retries=2, retry_delay=RETRY_DELAY)
+@telling.explained
+def ask_to_scale(planned: dict[str, Any], *, outlet_events: Any = None) -> None:
+    """Start `scale_resource` for what is used too much, or hardly: by an event of its asset."""
+    asked = planned["measures"]["scaling"]
+    if not asked:
+        raise AirflowSkipException("no resource is used beyond its thresholds, or it was asked for a moment ago")
+    asset = scaling.asset(planned["environment"])
+    outlet_events[scaling.alias(planned["environment"])].add(asset, extra={scaling.RESOURCES: asked})
+    log.info("asked for %s", ", ".join(asked))
 
 
 @task(retries=2, retry_delay=RETRY_DELAY)
@@ -177,6 +191,21 @@ def _write_alerts(ledger: Ledger, here: Environment, looked: Looked, judged: Jud
     outbox.put(ledger, made, run=now.key, attempt=now.attempt, now=at)
     for each in made:
         log.warning("%s%s", alerts.title(each), f" (nobody is told: {each.silenced})" if each.silenced else "")
+
+
+def _ask(ledger: Ledger, here: Environment, looked: Looked, at: datetime) -> list[str]:
+    """The resources whose use is beyond a threshold, and for which nobody was asked lately."""
+    from day2.operations.health_check import scaling
+
+    if here.policies.scale_resource is None:
+        return []
+    now, asked = run.current(), scaling.last_asked(ledger, here.name, now=at)
+    found = scaling.wanted(here.resources, looked.samples, asked, now=datetime.now(UTC))
+    for each in found:
+        body = {"attempt": now.attempt, "environment": here.name, **asdict(each)}
+        ledger.append(scaling.KIND, run=now.key, body=body)
+        log.warning("%s: %.0f %% used: scale_resource is asked for %s", each.resource, each.used, each.direction)
+    return [each.resource for each in found]
 
 
 def _deliver(message: Message, chain: tuple[str, ...], rules: HealthPolicy) -> list[Try]:

@@ -11,14 +11,16 @@ from day2.inventory.model import (
     PatchException,
     PatchPolicy,
     Repository,
+    Resource,
     RestorePolicy,
+    ScalingPolicy,
     Service,
     TuningPolicy,
 )
 from day2.inventory.places import calendars_folder, environments_folder
 from day2.inventory.problems import BrokenInventory, Problem
 from day2.inventory.reading import check_all, environments, load, read_all, report
-from day2.inventory.selecting import policy_hash, select, select_hosts
+from day2.inventory.selecting import policy_hash, select, select_hosts, select_resources
 
 __all__ = [
     "AlertDrill",
@@ -33,7 +35,9 @@ __all__ = [
     "PatchPolicy",
     "Problem",
     "Repository",
+    "Resource",
     "RestorePolicy",
+    "ScalingPolicy",
     "Service",
     "TuningPolicy",
     "calendars_folder",
@@ -46,4 +50,5 @@ __all__ = [
     "report",
     "select",
     "select_hosts",
+    "select_resources",
 ]

@@ -10,7 +10,8 @@ from day2.inventory.fields import ConnectionId, Cron, Duration, Model, PositiveD
 
 DAY = 24 * 3600
 Severity = Literal["critical", "warning", "info"]
-MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+METRIC = r"^[a-z][a-z0-9_]{0,62}$"
+MetricName = Annotated[str, StringConstraints(pattern=METRIC)]
 
 
 class Threshold(Model):

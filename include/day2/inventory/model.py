@@ -27,6 +27,7 @@ from day2.inventory.fields import (
 from day2.inventory.health import HealthPolicy
 from day2.inventory.patching import PatchException, PatchPolicy, WaveName
 from day2.inventory.policy import BackupPolicy, Encryption, Policies, RestorePolicy, Retention
+from day2.inventory.scaling import Resource, ScalingPolicy
 from day2.inventory.tuning import TuningPolicy
 
 __all__ = [
@@ -46,8 +47,10 @@ __all__ = [
     "Policies",
     "Regions",
     "Repository",
+    "Resource",
     "RestorePolicy",
     "Retention",
+    "ScalingPolicy",
     "Service",
     "Standby",
     "TuningPolicy",
@@ -203,6 +206,7 @@ class Environment(Model):
     databases: tuple[Database, ...] = Field(default=(), description="PostgreSQL databases")
     hosts: tuple[Host, ...] = Field(default=(), description="Linux machines")
     services: tuple[Service, ...] = Field(default=(), description="what people use")
+    resources: tuple[Resource, ...] = Field(default=(), description="what can be scaled")
     modules: tuple[Module, ...] = Field(default=(), description="infrastructure as code")
     patch_exceptions: tuple[PatchException, ...] = Field(
         default=(), description="updates that are late on purpose: the register of exceptions"
@@ -216,6 +220,10 @@ class Environment(Model):
     def host(self, name: str) -> Host:
         """The host of that name. Raises KeyError."""
         return {each.name: each for each in self.hosts}[name]
+
+    def resource(self, name: str) -> Resource:
+        """The resource of that name. Raises KeyError."""
+        return {each.name: each for each in self.resources}[name]
 
     @property
     def patched(self) -> tuple[Host, ...]:

@@ -159,6 +159,16 @@ class AlertConfirmed(TypedDict):
     arrived: dict[str, bool]
 
 
+class ScalingAsked(TypedDict):
+    """kind `scaling_asked`: the use of a resource is beyond a threshold, and scale_resource was asked to look at it."""
+
+    attempt: int
+    environment: str
+    resource: str
+    direction: Literal["more", "less"]
+    used: float
+
+
 class MetricUpkeep(TypedDict):
     """kind `metric_upkeep`: samples were rolled up, and months of raw ones dropped, as the policy says."""
 
@@ -179,5 +189,6 @@ OPERATION_KINDS: dict[str, Any] = {
     "alert": Alert,
     "alert_notice": AlertNotice,
     "alert_confirmed": AlertConfirmed,
+    "scaling_asked": ScalingAsked,
     "metric_upkeep": MetricUpkeep,
 }
