@@ -2,6 +2,7 @@
 
 from day2.inventory.model import (
     BackupPolicy,
+    CapacityPolicy,
     Database,
     DrillPolicy,
     Environment,
@@ -21,6 +22,7 @@ from day2.inventory.selecting import policy_hash, select, select_hosts
 __all__ = [
     "BackupPolicy",
     "BrokenInventory",
+    "CapacityPolicy",
     "Database",
     "DrillPolicy",
     "Environment",

@@ -309,6 +309,40 @@ class TuningGain(TypedDict):
     kept: list[dict[str, Any]]
 
 
+class CapacityForecast(TypedDict):
+    """kind `capacity_forecast`: a review's stored document, its requests, and what became of earlier ones."""
+
+    attempt: int
+    environment: str
+    at: str
+    targets: list[str]
+    forecasts: Artefact
+    summary: dict[str, int]
+    requests: list[dict[str, Any]]
+    earlier: list[dict[str, Any]]
+    back_test: dict[str, Any]
+
+
+class CapacityWithdrawn(TypedDict):
+    """kind `capacity_withdrawn`: this attempt's review does not count: the next one passes over it."""
+
+    attempt: int
+    environment: str
+    why: str
+
+
+class CapacityFate(TypedDict):
+    """kind `capacity_fate`: what became of a request, and who says so."""
+
+    environment: str
+    target: str
+    resource: str
+    fate: Literal["done", "rejected"]
+    who: str
+    when: str
+    note: str
+
+
 KINDS: dict[str, Any] = {
     "plan": Plan,
     "refusal": Refusal,
@@ -328,6 +362,9 @@ KINDS: dict[str, Any] = {
     "tuning_put_off": TuningPutOff,
     "tuning_end": TuningEnd,
     "tuning_gain": TuningGain,
+    "capacity_forecast": CapacityForecast,
+    "capacity_withdrawn": CapacityWithdrawn,
+    "capacity_fate": CapacityFate,
     "corrective_action": CorrectiveAction,
     "corrective_action_closed": CorrectiveActionClosed,
 }
