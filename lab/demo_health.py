@@ -1,4 +1,4 @@
-"""The demo of health, alerts, capacity and scaling: a disk fills, somebody is told, and it grows by one bounded step."""
+"""The demo of health, alerts, capacity and scaling: a disk fills, somebody is told, and it grows by one step."""
 
 from __future__ import annotations
 

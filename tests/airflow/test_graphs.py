@@ -30,6 +30,7 @@ def dag_ids() -> list[str]:
     everywhere = ("database_backup", "database_restore")
     found = [f"{operation}.{each.name}" for each in inventory.environments() for operation in everywhere]
     found += [f"dr_drill.{each.name}" for each in inventory.environments() if each.policies.dr_drill]
+    found += [f"capacity_review.{each.name}" for each in inventory.environments() if each.policies.capacity_review]
     found += [
         f"performance_tuning.{each.name}" for each in inventory.environments() if each.policies.performance_tuning
     ]
