@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from day2 import inventory
 from day2.airflow import connections, run, steps, telling
@@ -94,7 +94,7 @@ def undo(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> Non
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)
         begun = progress.unfinished(planned, list(ledger.entries(run=now.key)))
-    failed = []
+    failed, transient = [], False
     for target in begun:
         name = target["name"]
         resource = here.resource(name)
@@ -108,8 +108,11 @@ def undo(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> Non
         except Day2Error as error:  # the others are brought back all the same
             log.error("%s", error)
             failed.append(name)
+            transient = transient or error.transient
     if failed:
-        raise AirflowFailException(f"not brought back: {', '.join(failed)}: the lines above say what is there now")
+        # What is back already is found to be so by the next try.
+        kind = AirflowException if transient else AirflowFailException
+        raise kind(f"not brought back: {', '.join(failed)}: the lines above say what is there now")
     log.info("brought back: %s", ", ".join(each["name"] for each in begun) or "nothing needed it")
 
 
