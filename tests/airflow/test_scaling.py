@@ -81,3 +81,29 @@ def test_what_costs_more_than_the_limit_waits_for_a_person(suite: Suite, runs: t
     assert by_hand.record["change"] == "normal"
     assert [(each["decision"], each["kind"]) for each in by_hand.record["approvals"]] == [("approved", "person")]
     assert spool(suite) == 192
+
+
+def test_a_command_that_fails_half_way_is_taken_back_and_never_passes(
+    suite: Suite, runs: tuple[Finished, Finished, int]
+) -> None:
+    script = suite.lab.edge.folder / "bin" / "spool-size"
+    whole = script.read_text()
+    half_way = whole.replace(
+        "[ $# -eq 0 ] ||", '[ "${1-}" != 256 ] || { truncate -s 256M "$spool"; exit 3; }\n[ $# -eq 0 ] ||'
+    )
+    assert half_way != whole
+    script.write_text(half_way)
+    try:
+        run_id = suite.start(DAG, reason="the last step there is", targets=[SPOOL], size="256")
+        suite.wait(lambda: suite.operator.awaits_input(DAG, run_id), "the question")
+        suite.approver.approve(DAG, run_id)
+        run = suite.finish(DAG, run_id)
+    finally:
+        script.write_text(whole)
+    assert (run.state, run.record["verdict"]) == ("failed", "FAILED")
+    scaled, undone = run.record["steps"]
+    assert scaled["error"]["happened"].startswith("it was asked to become 256, and that failed")
+    assert scaled["left"] == "it is now: `spool-size` says 256"
+    assert (undone["step"], undone["outcome"]) == ("undo", "succeeded")
+    assert undone["left"] == "the size before, 192: `spool-size` says 192"
+    assert spool(suite) == 192

@@ -10,7 +10,7 @@ from typing import Any
 from day2.errors import LeaseHeld, StepFailed
 from day2.ledger import Act, Ledger, attempt, leases
 from day2.operations.scale_resource import attempt as scaling
-from day2.operations.scale_resource import history
+from day2.operations.scale_resource import history, progress
 from day2.operations.scale_resource.choose import Choice, Looked, choose
 from day2.operations.scale_resource.drivers.driver import Seen
 from tests.integration.ledger.conftest import Database
@@ -36,7 +36,7 @@ def scale(ledger: Ledger, driver: Held, run: str) -> None:
         return choose(ONE, Looked(seen, used=90, changed=changed.get(ONE.name)), timezone="UTC", at=now)
 
     with attempt(ledger, Act(run=run, attempt=1, step="scale", target="workers", try_number=1)) as outcome:
-        scaling.scale(driver, target(), AT_ONCE, decide_again=again, measures=outcome.measures)
+        scaling.scale(driver, target(), AT_ONCE, asked_before=False, decide_again=again, measures=outcome.measures)
 
 
 def test_of_two_at_once_one_takes_one_step(database: Database) -> None:
@@ -74,11 +74,14 @@ def test_a_worker_that_died_after_its_write_is_followed_by_one_that_only_verifie
     intent = {"attempt": 1, "step": "scale", "target": "workers", "try": 1, "host": "h", "pid": 1}
     ledger.append("intent", run=run, body=intent | {"started": datetime.now(UTC).isoformat()})
     driver = Held("4")  # it wrote this, and was killed before it saw it
+    before = progress.asked(list(ledger.entries(run=run)), "workers")
     measures: dict[str, Any] = {}
     with attempt(ledger, Act(run=run, attempt=1, step="scale", target="workers", try_number=2)) as outcome:
-        scaling.scale(driver, target(), AT_ONCE, decide_again=lambda _: _never(), measures=outcome.measures)
+        scaling.scale(
+            driver, target(), AT_ONCE, asked_before=before, decide_again=lambda _: _never(), measures=outcome.measures
+        )
         measures |= outcome.measures
-    assert (driver.asked, measures["decided"], measures["present"]) == ([], "4", "4")
+    assert (driver.asked, measures["decided"], measures["changed"]) == ([], "4", "changed")
 
 
 def _never() -> Choice:
