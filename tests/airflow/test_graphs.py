@@ -213,7 +213,7 @@ def test_one_step_is_verified_and_brought_back_whatever_happens(bag: Any) -> Non
 
 
 def test_health_checks_and_scaling_mean_the_same_asset(bag: Any) -> None:
-    from airflow.sdk import AssetOrTimeSchedule
+    from airflow.sdk import DAG, AssetOrTimeSchedule
     from airflow.timetables.simple import AssetTriggeredTimetable
 
     from day2 import inventory
@@ -228,7 +228,11 @@ def test_health_checks_and_scaling_mean_the_same_asset(bag: Any) -> None:
     nightly = here.policies.scale_resource.model_copy(update={"schedule": "0 20 * * *"})
     both = scaling.schedule(nightly, here)
     assert isinstance(both, AssetOrTimeSchedule)
-    assert [each.name for each in both.asset_condition.objects] == ["day2-scaling-production"]
+    written = scheduled(DAG("both", schedule=both))
+    assert [each.name for _, each in written.asset_condition.iter_assets()] == ["day2-scaling-production"]
+    anything = TimeRestriction(earliest=None, latest=None, catchup=False)
+    following = written.next_dagrun_info(last_automated_data_interval=None, restriction=anything)
+    assert following.run_after > datetime.now(UTC), "unpausing fires no tick that was missed"
 
 
 def test_targets_are_the_environments_own(bag: Any) -> None:
