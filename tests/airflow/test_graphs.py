@@ -204,6 +204,18 @@ def test_one_change_is_tried_at_a_time_and_none_is_left_half_made(bag: Any) -> N
     assert {"unlock", "record"} <= undo.downstream_task_ids
 
 
+def test_a_review_that_nobody_signed_is_withdrawn_and_holds_no_lease_meanwhile(bag: Any) -> None:
+    dag = bag.dags["capacity_review.production"]
+    signed, undo = dag.get_task("sign_off"), dag.get_task("undo")
+    assert {"unlock", "report"} <= signed.get_flat_relative_ids(upstream=True)
+    assert signed.response_timeout.total_seconds() > 0
+    assert signed.defaults is None
+    assert undo.is_teardown
+    assert "sign_off" in undo.upstream_task_ids
+    assert "record" in undo.downstream_task_ids
+    assert dag.get_task("review").retries > 0, "it only reads: a worker that died is replaced"
+
+
 def test_one_step_is_verified_and_brought_back_whatever_happens(bag: Any) -> None:
     dag = bag.dags["scale_resource.production"]
     assert dag.get_task("scale").retries > 0, "a size that a killed worker asked for is verified"

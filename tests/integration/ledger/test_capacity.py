@@ -134,7 +134,7 @@ def test_the_second_review_opens_with_the_firsts_requests_and_its_error(ledger: 
     second = reviewed(ledger, "capacity_review.production/2", NOW)
     [told] = second.earlier
     assert (told.key, told.made_on, told.fate) == (asked.key, then.date(), "done")
-    assert told.note.startswith("the limit was raised from 1,000 to 4,000") or "raised" in told.note
+    assert told.note == "the limit was raised from 1.0 kB to 4.0 kB"
     [compared] = second.comparisons
     assert compared.days >= 88
     assert compared.error < compared.baseline_error

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from day2.operations.capacity_review import figures
-from day2.operations.capacity_review.review import PRESSING, Request, Review, Row
+from day2.operations.capacity_review.review import PRESSING, Request, Review, Row, requests
 from day2.reports import page
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def render(review: Review) -> bytes:
         "words": figures.WORDS,
         "method": figures.method,
         "sentence": sentence,
+        "together": together,
+        "asked": requests(review),
         "shades": legend(),
         "saving": -sum(each.proposal.cost_change for each in review.sized),
     }
@@ -98,7 +100,12 @@ def sentence(row: Row) -> Markup:
     if act_by and row.standing != "full":
         late = act_by <= row.forecast.start
         said += f" More should have been ordered by {act_by}." if late else f" Order more by {act_by}."
-    return Markup(DATE.sub(r'<span class="keep">\g<0></span>', str(escape(said))))  # noqa: S704 - escaped
+    return Markup(DATE.sub(r'<span class="keep">\g<0></span>', str(escape(together(said)))))  # noqa: S704 - escaped
+
+
+def together(text: str) -> str:
+    """A number and its percent sign stay in one line."""
+    return text.replace(" %", "\u00a0%")
 
 
 def legend() -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from math import ceil
 from typing import Literal
 
 from day2.operations.capacity_review.backtest import Comparison, Published, publish
@@ -78,7 +79,7 @@ class Row:
             return None
         # A percentage has no larger limit: what it is of has to grow.
         if self.subject.unit == "percent":
-            return f"{needed / self.subject.limit:.1f} times as much"
+            return f"{ceil(10 * needed / self.subject.limit) / 10} times as much"
         return self.subject.said(needed)
 
     @property
@@ -212,6 +213,8 @@ def _request(row: Row, judged: Judgement, review: Review) -> Request:
 
 def _asked(row: Row, judged: Judgement) -> str:
     subject = row.subject
+    if row.needed and subject.unit == "percent":
+        return f"{subject.resource}: {row.needed} of it, or less use"
     if row.needed:
         return f"{subject.resource}: {row.needed} instead of {subject.said(subject.limit)}, or less use"
     return f"{subject.resource}: {judged.why}"
