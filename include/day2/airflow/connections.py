@@ -15,6 +15,8 @@ from day2.repository.store import Store
 if TYPE_CHECKING:
     from day2.hosts.shell import Ssh
     from day2.ledger import Ledger
+    from day2.metrics.cloudwatch import CloudWatch
+    from day2.metrics.prometheus import Prometheus
 
 FROM_CONNECTION = "connection:"
 POSTGRES_PORT = 5432
@@ -50,6 +52,55 @@ def aws(connection: str, service: str) -> Any:
 
     _get(connection)
     return AwsBaseHook(aws_conn_id=connection, client_type=service).get_conn()
+
+
+def prometheus(connection: str, *, seconds: float = 30.0) -> Prometheus:
+    """The Prometheus behind a connection of type http.
+
+    Its host may be a whole URL, with a path. Its login and password are for basic authentication; a password alone is
+    a bearer token. Of its extra, `headers` are sent, and `verify` is false, or the file of a certificate authority.
+    """
+    from day2.metrics.prometheus import Prometheus
+
+    found = _get(connection)
+    extra = found.extra_dejson
+    headers = {str(key): str(value) for key, value in extra.get("headers", {}).items()}
+    if found.password and not found.login:
+        headers.setdefault("Authorization", f"Bearer {found.password}")
+    login = (found.login, found.password or "") if found.login else None
+    verify = extra.get("verify", True)
+    return Prometheus(_url(connection, found), login, headers, verify, seconds)
+
+
+def cloudwatch(connection: str) -> CloudWatch:
+    """CloudWatch, in the region and with the credentials of a connection of type aws."""
+    from day2.metrics.cloudwatch import CloudWatch
+
+    return CloudWatch(aws(connection, "cloudwatch"))
+
+
+def token(connection: str) -> str | None:
+    """The password of a connection that may be missing; none where it is, and where it is empty."""
+    try:
+        found: str | None = _get(connection).password
+    except PlanRefused:
+        return None
+    return found or None
+
+
+def _url(connection: str, found: Any) -> str:
+    """Where an http connection leads: type `http` says its scheme in the host or in the schema field."""
+    if not found.host:
+        raise PlanRefused(
+            f"the connection {connection!r} lacks a host",
+            left="nothing was touched",
+            next_step="complete the connection in Airflow's secrets backend",
+        )
+    whole = found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}"
+    place = urlparse(whole)
+    if found.port and place.port is None:
+        place = place._replace(netloc=f"{place.netloc}:{found.port}")
+    return place.geturl().rstrip("/")
 
 
 def store(repository: Repository) -> Store:
