@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,21 +19,24 @@ if TYPE_CHECKING:
 STEP = timedelta(hours=1)
 
 
-def look(environment: Environment, policy: HealthPolicy, *, now: datetime) -> Looked:
-    """What every source but our own says of each target now. One that does not answer is a gap; the others go on."""
+def look(environment: Environment, policy: HealthPolicy, chosen: Iterable[str], *, now: datetime) -> list[Looked]:
+    """What each source but our own says of the chosen targets now (`kind/name`), for `sources.together`.
+
+    One that does not answer is a gap; the others go on.
+    """
     from day2.operations.health_check import sources
     from day2.operations.health_check.cycle import Looked
 
-    found = []
+    found, wanted = [], frozenset(chosen)
     for source in policy.sources:
         if source.connection is None:
             continue
-        of = sources.targets(environment, source.kind)
+        of = tuple(each for each in sources.targets(environment, source.kind) if each.target in wanted)
         try:
             found.append(_look(source, of, policy, now))
         except Day2Error as error:  # its connection is missing or incomplete
-            found.append(Looked((), dict.fromkeys((each.name for each in of), error.happened)))
-    return sources.together(found)
+            found.append(Looked((), dict.fromkeys((each.target for each in of), error.happened)))
+    return found
 
 
 def history(

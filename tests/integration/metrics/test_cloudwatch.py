@@ -19,7 +19,7 @@ from day2.operations.health_check.sources import Of
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 NOW = datetime.now(UTC).replace(second=0, microsecond=0)
-ORDERS, BILLING = Of("orders", "orders-1"), Of("billing", "billing-1")
+ORDERS, BILLING = Of("database/orders", "orders-1"), Of("database/billing", "billing-1")
 QUERIES = {"cpu_percent": "AWS/RDS/CPUUtilization/Average", "connections": "AWS/RDS/DatabaseConnections/Maximum"}
 
 
@@ -62,9 +62,9 @@ def test_the_newest_point_is_the_sample_and_another_look_is_nothing_new(account:
     looks = [sources.look_cloudwatch(source(**QUERIES), account, [ORDERS, BILLING], now=NOW) for _ in range(2)]
     (sample,) = looks[0].samples
     assert (sample.series.target, sample.series.metric, sample.at, sample.value) == (
-        "orders", "cpu_percent", NOW - MINUTE, 1.0
+        "database/orders", "cpu_percent", NOW - MINUTE, 1.0
     )  # fmt: skip
-    assert looks[0].gaps == {"billing": "CloudWatch has nothing of it"}
+    assert looks[0].gaps == {"database/billing": "CloudWatch has nothing of it"}
     assert looks[1] == looks[0]
 
 
@@ -116,7 +116,7 @@ def test_an_endpoint_that_is_gone_is_a_gap_of_each_target(aws: Any) -> None:
     )  # fmt: skip
     found = sources.look_cloudwatch(source(**QUERIES), CloudWatch(gone), [ORDERS, BILLING], now=NOW)
     assert found.samples == ()
-    assert set(found.gaps) == {"orders", "billing"}
+    assert set(found.gaps) == {"database/orders", "database/billing"}
     with pytest.raises(Unavailable, match="CloudWatch does not answer: EndpointConnectionError"):
         list(sources.history_cloudwatch(source(**QUERIES), CloudWatch(gone), [ORDERS], (NOW - DAY, NOW), now=NOW))
 
@@ -124,7 +124,7 @@ def test_an_endpoint_that_is_gone_is_a_gap_of_each_target(aws: Any) -> None:
 def test_a_query_that_cannot_be_read_stops_no_other(account: CloudWatch) -> None:
     found = sources.look_cloudwatch(source(**QUERIES, load="load1"), account, [ORDERS], now=NOW)
     assert [each.series.metric for each in found.samples] == ["cpu_percent"]
-    assert "is not namespace/metric/statistic" in found.gaps["orders"]
+    assert "is not namespace/metric/statistic" in found.gaps["database/orders"]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from lab.ports import free_port
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
-A, B = Of("web-01", "10.0.0.1"), Of("web-02", "10.0.0.2")
+A, B = Of("host/web-01", "10.0.0.1"), Of("host/web-02", "10.0.0.2")
 DISK = 'disk_percent{instance="{instance}:9100"}'
 GAP = range(20, 30)  # hours of the past of which there is nothing
 
@@ -57,7 +57,9 @@ def source(**queries: str) -> Source:
 def test_a_history_has_its_gaps_and_no_zeros_in_them(server: Prometheus) -> None:
     span = (NOW - 10 * DAY, NOW - HOUR)
     found = list(sources.history_prometheus(source(disk_percent=DISK), server, [A, B], span, step=15 * MINUTE))
-    assert {(each.series.target, each.series.part) for each in found} == {("web-01", "/")}, "what is NaN is nothing"
+    assert {(each.series.target, each.series.part) for each in found} == {("host/web-01", "/")}, (
+        "what is NaN is nothing"
+    )
     ages = {(NOW - each.at) // HOUR for each in found}
     assert not ages & set(range(GAP.start, GAP.stop - 1))
     assert len(found) > 900
@@ -75,9 +77,9 @@ def test_what_fell_silent_is_a_gap_and_the_others_go_on(server: Prometheus) -> N
     query = 'last_over_time(disk_percent{instance="{instance}:9100"}[30m])'
     found = sources.look_prometheus(source(disk_percent=query, stale=DISK), server, [A, B], at_once=4)
     (sample,) = found.samples
-    assert (sample.series.target, sample.series.metric, sample.series.part) == ("web-01", "disk_percent", "/")
+    assert (sample.series.target, sample.series.metric, sample.series.part) == ("host/web-01", "disk_percent", "/")
     assert abs(sample.at - datetime.now(UTC)) < MINUTE
-    assert found.gaps == {"web-02": f"{server.url} has nothing of it"}
+    assert found.gaps == {"host/web-02": f"{server.url} has nothing of it"}
 
 
 def test_its_own_words_are_told(server: Prometheus) -> None:

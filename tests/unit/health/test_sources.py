@@ -18,7 +18,7 @@ from day2.operations.health_check import cycle, sources
 from day2.operations.health_check.sources import Of
 
 NOW = datetime(2027, 3, 7, 3, 0, tzinfo=UTC)
-A, B = Of("web-01", "10.0.0.1"), Of("web-02", "10.0.0.2")
+A, B = Of("host/web-01", "10.0.0.1"), Of("host/web-02", "10.0.0.2")
 
 
 @dataclass
@@ -48,7 +48,10 @@ def test_a_query_is_asked_for_each_target() -> None:
         {'load1{instance="10.0.0.1:9100"}': {(): 1.0}, 'load1{instance="10.0.0.2:9100"}': {(): 2.0}},
         A, B, load='load1{instance="{instance}:9100"}',
     )  # fmt: skip
-    assert found.samples == (Sample(Series("web-01", "load"), NOW, 1.0), Sample(Series("web-02", "load"), NOW, 2.0))
+    assert found.samples == (
+        Sample(Series("host/web-01", "load"), NOW, 1.0),
+        Sample(Series("host/web-02", "load"), NOW, 2.0),
+    )
     assert found.gaps == {}
 
 
@@ -56,26 +59,26 @@ def test_a_common_query_is_asked_once_and_its_series_go_to_whom_they_name() -> N
     of_a, of_b = (("instance", "10.0.0.1:9100"), ("mountpoint", "/")), (("instance", "10.0.0.2"), ("mountpoint", "/"))
     found = look({"disk": {of_a: 1.0, of_b: 2.0, (("instance", "10.0.0.9:9100"),): 3.0}}, A, B, disk_percent="disk")
     assert {(each.series, each.value) for each in found.samples} == {
-        (Series("web-01", "disk_percent", "/"), 1.0), (Series("web-02", "disk_percent", "/"), 2.0)
+        (Series("host/web-01", "disk_percent", "/"), 1.0), (Series("host/web-02", "disk_percent", "/"), 2.0)
     }  # fmt: skip
 
 
 def test_somebody_elses_series_is_not_the_only_targets() -> None:
     found = look({"up": {(("instance", "10.0.0.9:9100"),): 1.0}}, A, up="up")
     assert found.samples == ()
-    assert found.gaps == {"web-01": "http://prometheus has nothing of it"}
+    assert found.gaps == {"host/web-01": "http://prometheus has nothing of it"}
 
 
 def test_the_label_target_says_whose_it_is_whatever_the_instance() -> None:
     found = look({"up": {(("target", "web-02"), ("instance", "10.0.0.1")): 1.0}}, A, B, up="up")
-    assert [each.series.target for each in found.samples] == ["web-02"]
+    assert [each.series.target for each in found.samples] == ["host/web-02"]
 
 
 def test_a_source_that_is_down_is_a_gap_of_each_target_and_no_zero() -> None:
     down = Unavailable("Prometheus does not answer: ConnectionError")
     found = look({"up": down, "load": down}, A, B, up="up", load="load")
     assert found.samples == ()
-    assert found.gaps == dict.fromkeys(("web-01", "web-02"), "Prometheus does not answer: ConnectionError")
+    assert found.gaps == dict.fromkeys(("host/web-01", "host/web-02"), "Prometheus does not answer: ConnectionError")
 
 
 def test_a_bad_query_stops_no_other() -> None:
@@ -83,18 +86,18 @@ def test_a_bad_query_stops_no_other() -> None:
         {"a(": StepFailed("the query `a(` was refused"), "b": {(("target", "web-01"),): 1.0}}, A, a="a(", b="b"
     )
     assert [each.series.metric for each in found.samples] == ["b"]
-    assert found.gaps == {"web-01": "the query `a(` was refused"}
+    assert found.gaps == {"host/web-01": "the query `a(` was refused"}
 
 
 def test_several_series_of_one_part_are_not_guessed_between() -> None:
     found = look({"cpu": {(("instance", "10.0.0.1"), ("cpu", str(n))): 1.0 * n for n in range(4)}}, A, cpu="cpu")
     assert found.samples == ()
-    assert found.gaps == {"web-01": "cpu has 4 series at once: aggregate them in the query"}
+    assert found.gaps == {"host/web-01": "cpu has 4 series at once: aggregate them in the query"}
 
 
 @pytest.mark.parametrize("name", ['a"} or vector(1) #', "a\\", "a\nb"])
 def test_no_name_ends_the_text_it_stands_in(name: str) -> None:
-    text = sources.asked('up{instance="{instance}"}', Of("web-01", name))
+    text = sources.asked('up{instance="{instance}"}', Of("host/web-01", name))
     inside = text.removeprefix('up{instance="').removesuffix('"}')
     assert inside.replace("\\\\", "").replace('\\"', "").count('"') == 0
     assert "\n" not in inside
@@ -107,7 +110,7 @@ def test_other_braces_stay() -> None:
 
 def test_a_clock_that_is_ahead_is_not_believed_and_the_same_again_is_nothing_new() -> None:
     policy = HealthPolicy()
-    series = Series("web-01", "disk_percent", "/")
+    series = Series("host/web-01", "disk_percent", "/")
     samples = [Sample(series, NOW, 50.0), Sample(series, NOW, 50.0), Sample(series, NOW + timedelta(hours=1), 99.0)]
     judged = cycle.judge(samples, {}, policy, now=NOW)
     assert judged.standings[series].newest.value == 50.0  # type: ignore[union-attr]
@@ -117,26 +120,30 @@ def test_a_clock_that_is_ahead_is_not_believed_and_the_same_again_is_nothing_new
 def fleet() -> Any:
     host = SimpleNamespace(name="db-01", address="10.0.0.5", tags={})
     tagged = SimpleNamespace(name="web-01", address="10.0.0.6", tags={"instance": "w1", "cloudwatch_instance": "i-1"})
+    standby = SimpleNamespace(host="web-01")
     return SimpleNamespace(
         hosts=(host, tagged),
         databases=(
-            SimpleNamespace(name="orders", host="db-01", tags={}),
-            SimpleNamespace(name="rds", host=None, tags={"instance": "rds-1"}),
-            SimpleNamespace(name="bare", host=None, tags={}),
+            SimpleNamespace(name="orders", host="db-01", tags={}, standby=standby),
+            SimpleNamespace(name="rds", host=None, tags={"instance": "rds-1"}, standby=None),
+            SimpleNamespace(name="bare", host=None, tags={}, standby=None),
         ),
     )
 
 
 def test_a_target_is_known_by_its_tag_else_by_its_address() -> None:
-    found = {each.name: each.instance for each in sources.targets(fleet(), "prometheus")}
-    assert found == {"db-01": "10.0.0.5", "web-01": "w1", "orders": "10.0.0.5", "rds": "rds-1", "bare": "bare"}
-    assert {each.name: each.instance for each in sources.targets(fleet(), "cloudwatch")}["web-01"] == "i-1"
+    found = {each.target: each.instance for each in sources.targets(fleet(), "prometheus")}
+    assert found == {
+        "host/db-01": "10.0.0.5", "host/web-01": "w1", "database/orders": "10.0.0.5", "standby/orders": "w1",
+        "database/rds": "rds-1", "database/bare": "bare",
+    }  # fmt: skip
+    assert {each.target: each.instance for each in sources.targets(fleet(), "cloudwatch")}["host/web-01"] == "i-1"
 
 
 def test_what_several_sources_saw_is_one_look() -> None:
     one = cycle.Looked((Sample(Series("a", "x"), NOW, 1.0),), {"b": "down"})
     two = cycle.Looked((Sample(Series("b", "x"), NOW, 1.0),), {"b": "nothing", "c": "down"})
-    found = sources.together([one, two])
+    found = sources.together(one, [two])
     assert len(found.samples) == 2
     assert found.gaps == {"b": "down; nothing", "c": "down"}
 

@@ -1,7 +1,7 @@
 """Samples from elsewhere: a source's queries, asked for each target, and their answers as ours.
 
-In a query of PromQL, `{instance}` and `{target}` stand for the target, `{instance_regex}` for use after `=~`. A query
-without any of them is asked once, and its series are given to targets by their label `instance` or `target`.
+In a query of PromQL, `{instance}` and `{target}` (its name) stand for it, `{instance_regex}` for use after `=~`.
+A query without any of them is asked once; its series are given to targets by their label `target` or `instance`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from day2.errors import Day2Error, StepFailed
@@ -33,10 +33,15 @@ EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Of:
-    """A target of the inventory as a source knows it: `instance` is its address, or what a tag says instead."""
+    """A target as a source knows it, `kind/name` to us: `instance` is its address, or what a tag says instead."""
 
-    name: str
+    target: str
     instance: str
+
+    @property
+    def name(self) -> str:
+        """What the inventory calls it."""
+        return self.target.rpartition("/")[2]
 
 
 @dataclass
@@ -50,36 +55,35 @@ class _Taken:
         """The same, where a target of which nothing was found is a gap too."""
         heard = {each.series.target for each in self.samples}
         for each in targets:
-            if each.name not in heard and not self.gaps.get(each.name):
-                self.gaps[each.name].append(nothing)
+            if each.target not in heard and not self.gaps.get(each.target):
+                self.gaps[each.target].append(nothing)
         return Looked(tuple(self.samples), {name: "; ".join(dict.fromkeys(why)) for name, why in self.gaps.items()})
 
 
 def targets(environment: Environment, kind: str) -> tuple[Of, ...]:
-    """Hosts and databases, as sources of a kind know them.
+    """Hosts, databases and their standbys, as sources of a kind know them.
 
     The tag `<kind>_instance` says it, else `instance`; else it is a host's address, and of a database its host's.
     """
-    hosts = {each.name: each for each in environment.hosts}
-    found = []
-    for host in environment.hosts:
-        found.append(Of(host.name, _instance(host.tags, kind) or host.address))
-    for database in environment.databases:
-        on = hosts.get(database.host or "")
-        known = _instance(database.tags, kind) or (_instance(on.tags, kind) or on.address if on else "")
-        found.append(Of(database.name, known or database.name))
+    hosts = {each.name: _instance(each.tags, kind) or each.address for each in environment.hosts}
+    found = [Of(f"host/{name}", instance) for name, instance in hosts.items()]
+    for each in environment.databases:
+        instance = _instance(each.tags, kind) or hosts.get(each.host or "", each.name)
+        found.append(Of(f"database/{each.name}", instance))
+        if each.standby and each.standby.host in hosts:
+            found.append(Of(f"standby/{each.name}", hosts[each.standby.host]))
     return tuple(found)
 
 
-def together(several: Iterable[Looked]) -> Looked:
+def together(own: Looked, others: Iterable[Looked]) -> Looked:
     """What several sources saw, as one look. A target that one of them missed stays a gap of that one."""
-    samples: list[Sample] = []
+    seen = [own, *others]
     gaps: dict[str, list[str]] = defaultdict(list)
-    for each in several:
-        samples += each.samples
+    for each in seen:
         for name, why in each.gaps.items():
             gaps[name].append(why)
-    return Looked(tuple(samples), {name: "; ".join(why) for name, why in gaps.items()})
+    samples = tuple(sample for each in seen for sample in each.samples)
+    return replace(own, samples=samples, gaps={name: "; ".join(why) for name, why in gaps.items()})
 
 
 def look_prometheus(source: Source, server: Prometheus, of: Iterable[Of], *, at_once: int) -> Looked:
@@ -117,7 +121,7 @@ def look_cloudwatch(source: Source, account: CloudWatch, of: Iterable[Of], *, no
         taken.samples += [Sample(name, *points[-1]) for name in series[each]]
     for why in unreadable:
         for each_target in of:
-            taken.gaps[each_target.name].append(why)
+            taken.gaps[each_target.target].append(why)
     return taken.looked(of, "CloudWatch has nothing of it")
 
 
@@ -184,13 +188,13 @@ def _take(taken: _Taken, question: _Question, found: Answer | Day2Error) -> None
     if isinstance(found, Day2Error):
         log.warning("%s: a gap: %s", question.metric, found.happened)
         for each in question.of:
-            taken.gaps[each.name].append(found.happened)
+            taken.gaps[each.target].append(found.happened)
         return
     several: dict[Series, list[list[Point]]] = defaultdict(list)
     known_as = _known_as(question.of) if question.common else {}
     for key, points in found.items():
         labels = dict(key)
-        for name in _whose(labels, known_as) if question.common else (question.of[0].name,):
+        for name in _whose(labels, known_as) if question.common else (question.of[0].target,):
             several[Series(name, question.metric, part(labels))].append(points)
     for series, some in several.items():
         if len(some) > 1:
@@ -205,8 +209,8 @@ def _known_as(of: Iterable[Of]) -> dict[tuple[str, str], list[str]]:
     """Targets by the label that names them: several databases may be on one instance."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in of:
-        found["target", each.name].append(each.name)
-        found["instance", each.instance].append(each.name)
+        for label, value in {("target", each.target), ("target", each.name), ("instance", each.instance)}:
+            found[label, value].append(each.target)
     return found
 
 
@@ -226,7 +230,7 @@ def _measures(source: Source, of: tuple[Of, ...]) -> tuple[dict[Measure, list[Se
         try:
             for each in of:
                 of_target = measure(query, each.instance)
-                found[of_target].append(Series(each.name, metric, part(dict(of_target.dimensions))))
+                found[of_target].append(Series(each.target, metric, part(dict(of_target.dimensions))))
         except StepFailed as error:
             unreadable.append(error.happened)
     return found, unreadable
