@@ -13,6 +13,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from day2.errors import Unavailable
 from day2.ledger.metrics import Sample, Series
+from day2.metrics.openmetrics import OPENMETRICS
 
 TOKEN = secrets.token_urlsafe(24)
 PATHS = ("/day2/metrics", "/day2/metrics/production")
@@ -48,6 +49,7 @@ def application(patch: pytest.MonkeyPatch) -> Any:
 def ask(application: Any, path: str, token: str = "", **headers: str) -> Any:
     from fastapi.testclient import TestClient
 
+    headers.setdefault("Accept", OPENMETRICS)
     if token:
         headers["Authorization"] = f"Bearer {token}"
     return TestClient(application, raise_server_exceptions=False).get(path, headers=headers)
@@ -104,6 +106,12 @@ def test_the_scraper_reads_every_environment(application: Any, seen: Any) -> Non
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert values_of(answer, "day2_environment_up") == {"production": 1, "staging": 1}
     assert values_of(answer, "day2_disk_percent") == {"production": 91.5, "staging": 91.5}
+
+
+def test_an_older_scraper_gets_the_older_format(application: Any, seen: Any) -> None:
+    answer = ask(application, "/day2/metrics", TOKEN, Accept="text/plain")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert "# EOF" not in answer.text
 
 
 def test_a_viewer_of_airflow_reads_them_too(application: Any, seen: Any) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-CONTENT_TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 PREFIX = "day2_"
 # They say that a value is a counter's, a histogram's or an info's (the OpenMetrics specification, "Suffixes").
 SUFFIXES = ("_total", "_count", "_sum", "_bucket", "_created", "_info")
@@ -27,14 +27,22 @@ class Exposed:
 
 
 def render(values: Iterable[Exposed]) -> bytes:
-    """The page, with one family a metric. Of two values of the same labels the last is offered: never both."""
-    from prometheus_client import CollectorRegistry
-    from prometheus_client.openmetrics.exposition import generate_latest
+    """The page in OpenMetrics."""
+    return page(values, OPENMETRICS)[0]
 
+
+def page(values: Iterable[Exposed], accept: str) -> tuple[bytes, str]:
+    """The page in the best format of those a scraper accepts, and that format's name, one family a metric.
+
+    Of two values of the same labels the last is offered: never both.
+    """
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.exposition import choose_encoder
+
+    encoder, content_type = choose_encoder(accept)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Once(list(values)))
-    page: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
-    return page
+    return encoder(registry), content_type
 
 
 def name(metric: str) -> str:

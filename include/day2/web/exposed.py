@@ -13,7 +13,7 @@ from typing import Any
 from day2.inventory import cron
 from day2.inventory.model import Environment
 from day2.ledger.metrics import Sample, Series
-from day2.ledger.tally import Tally
+from day2.ledger.tally import BUSY, Tally
 from day2.metrics.openmetrics import Exposed, name
 
 PASSED = "PASSED"
@@ -30,6 +30,7 @@ SAYS = {
     "last_look_timestamp_seconds": "When health_check judged last; 0: never",
     "level": "Where a metric with a threshold stands: 0 ok, 1 warning, 2 critical, 3 nothing is heard of it",
     "level_since_timestamp_seconds": "Since when it stands there",
+    "recovery_point_objective_seconds": "How old the newest verified recovery point may get, by the policy",
     "runs": "Runs by their verdict, of every operation but health_check",
     "last_passed_timestamp_seconds": "When an operation passed last; if never, when the ledger began",
     "schedule_interval_seconds": "The longest time that an operation's schedule leaves between two runs",
@@ -66,6 +67,7 @@ def exposed(environment: Environment, facts: Facts) -> list[Exposed]:
     standing = {series: each for series, each in facts.standings.items() if not _gone(series.target, owner)}
     for series, each in sorted(standing.items())[:MOST_SERIES]:
         found += _standing({**labels[series], "metric": series.metric}, each)
+    found += _objectives(environment, whole)
     return [*found, *_runs(whole, facts.tally), *_schedules(environment, whole, facts.tally)]
 
 
@@ -101,6 +103,13 @@ def _standing(labels: Mapping[str, str], standing: Mapping[str, Any]) -> Iterato
         yield _one("level_since_timestamp_seconds", labels, _seconds(datetime.fromisoformat(standing["since"])))
 
 
+def _objectives(environment: Environment, whole: Mapping[str, str]) -> Iterator[Exposed]:
+    """With the labels of the age that is compared with it."""
+    for each in environment.databases:
+        of = {**whole, "target": f"database/{each.name}", "part": "", "owner": each.owner or environment.owner}
+        yield _one("recovery_point_objective_seconds", of, environment.backup_policy(each).rpo.total_seconds())
+
+
 def _runs(whole: Mapping[str, str], tally: Tally) -> Iterator[Exposed]:
     for (operation, verdict), count in tally.counts.items():
         yield _one("runs", {**whole, "operation": operation, "verdict": verdict}, count, counter=True)
@@ -113,7 +122,8 @@ def _schedules(environment: Environment, whole: Mapping[str, str], tally: Tally)
             continue
         of = {**whole, "operation": operation}
         yield _one("schedule_interval_seconds", of, cron.longest_gap(schedule, environment.timezone).total_seconds())
-        if at := tally.newest.get((operation, PASSED), tally.began):
+        at = tally.newest.get((operation, PASSED), tally.began)
+        if at and operation != BUSY:
             yield _one("last_passed_timestamp_seconds", of, _seconds(at))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import PlainTextResponse, Response
 
 from day2 import inventory
@@ -17,7 +17,7 @@ from day2.inventory.health import HealthPolicy
 from day2.inventory.model import Environment
 from day2.ledger.metrics import Metrics
 from day2.ledger.tally import Tally, tally
-from day2.metrics.openmetrics import CONTENT_TYPE, Exposed, render
+from day2.metrics.openmetrics import Exposed, page
 from day2.metrics.thresholds import SKEW
 from day2.web import exposed
 from day2.web.who import Reader, ReaderDep
@@ -30,7 +30,7 @@ _counting = Lock()
 
 
 @router.get("/metrics/{environment}")
-def one(environment: str, reader: ReaderDep) -> Response:
+def one(environment: str, reader: ReaderDep, request: Request) -> Response:
     """One environment. 503 where its ledger does not answer: no page looks healthier than what it is about."""
     good, broken = _inventory(reader)
     if environment in broken:
@@ -38,14 +38,14 @@ def one(environment: str, reader: ReaderDep) -> Response:
     if environment not in good:
         raise HTTPException(404, "there is no such environment, or it is not for you")
     try:
-        return _page(values(good[environment]))
+        return _page(values(good[environment]), request)
     except Day2Error as error:
         log.warning("%s: its metrics cannot be offered: %s", environment, error)
         return _unavailable([f"{environment}: {error.happened}"])
 
 
 @router.get("/metrics")
-def every(reader: ReaderDep) -> Response:
+def every(reader: ReaderDep, request: Request) -> Response:
     """Every environment: one that cannot be read is told by day2_environment_up; 503 if none can be."""
     good, broken = _inventory(reader)
     found: list[Exposed] = [each for name in broken for each in exposed.unknown(name)]
@@ -59,7 +59,7 @@ def every(reader: ReaderDep) -> Response:
             wrong.append(f"{name}: {error.happened}")
     if len(wrong) == len(good) + len(broken):
         return _unavailable(wrong or ["there is no environment that is for you"])
-    return _page(found)
+    return _page(found, request)
 
 
 def values(environment: Environment) -> list[Exposed]:
@@ -88,8 +88,9 @@ def _inventory(reader: Reader) -> tuple[dict[str, Environment], list[str]]:
     )
 
 
-def _page(found: list[Exposed]) -> Response:
-    return Response(render(found), media_type=CONTENT_TYPE)
+def _page(found: list[Exposed], request: Request) -> Response:
+    content, content_type = page(found, request.headers.get("accept", ""))
+    return Response(content, media_type=content_type)
 
 
 def _unavailable(why: list[str]) -> Response:

@@ -38,8 +38,10 @@ class Reader:
 
 async def reader(request: Request, given: Given) -> Reader:
     """Who asks. 401 for nobody, and for whoever brings a token that is neither the scraper's nor Airflow's."""
-    if given and await run_in_threadpool(is_scrapers, given.credentials):
-        return Reader()
+    if given is not None:
+        scraper: bool = await run_in_threadpool(is_scrapers, given.credentials)
+        if scraper:
+            return Reader()
     try:
         return Reader(await get_user(request, None, given))
     except HTTPException as error:
