@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from day2.errors import StepFailed, Unavailable
@@ -23,18 +24,18 @@ def program(name: str) -> Path:
     """`prometheus` or `promtool`. Raises Unavailable where there is none and no Debian archive gives one."""
     if found := shutil.which(name):
         return Path(found)
-    folder = cache()
+    folder = kept()
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
     if folder.stat().st_uid != os.geteuid():
         raise Unavailable(f"{folder} belongs to somebody else", next_step="remove it, or name another in DAY2_PROGRAMS")
     with lock(folder / "lock"):
         here = folder / PACKAGE / "usr/bin" / name
-        if not here.exists():
-            _fetch(folder)
+        if not here.exists() and (why := _fetched(folder)):
+            raise Unavailable(f"no {PACKAGE} here, and it cannot be fetched: {why}")
     return here
 
 
-def cache() -> Path:
+def kept() -> Path:
     """Where unpacked programs are kept, outside of any checkout: `DAY2_PROGRAMS`, or a folder of ours in /var/tmp."""
     return Path(os.environ.get("DAY2_PROGRAMS") or OUTSIDE / f"day2-programs-{os.geteuid()}")
 
@@ -100,8 +101,12 @@ def promtool(*arguments: str, text: str | None = None) -> str:
     return done.stdout + done.stderr
 
 
-def _fetch(folder: Path) -> None:
-    """Unpacked in a folder that gets its name when it is whole. Nothing is installed."""
+@cache
+def _fetched(folder: Path) -> str:
+    """Unpack it in a folder that gets its name when it is whole; nothing is installed. Says why that did not work.
+
+    Asked once: a machine without an archive must not wait for it in every test.
+    """
     partial = folder / "part"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
@@ -109,8 +114,10 @@ def _fetch(folder: Path) -> None:
         try:
             done = subprocess.run(command, capture_output=True, text=True, cwd=partial, timeout=FETCH_SECONDS)
         except (OSError, subprocess.TimeoutExpired) as error:
-            raise Unavailable(f"no {PACKAGE} here, and it cannot be fetched: {error}") from error
+            return str(error)
         if done.returncode:
-            raise Unavailable(f"no {PACKAGE} here, and it cannot be fetched: {done.stderr.strip()[-200:]}")
+            return done.stderr.strip()[-200:]
     shutil.rmtree(folder / PACKAGE, ignore_errors=True)
     (partial / "root").rename(folder / PACKAGE)
+    shutil.rmtree(partial)
+    return ""

@@ -10,9 +10,13 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from day2.errors import Day2Error, StepFailed, Unavailable
+
+if TYPE_CHECKING:
+    import requests
 
 log = logging.getLogger("day2")
 Labels = frozenset[tuple[str, str]]
@@ -20,6 +24,7 @@ Point = tuple[datetime, float]
 # It refuses more points of one series in one answer (web/api/v1/api.go).
 MOST_POINTS = 11_000
 CONNECT_SECONDS = 5.0
+MOST_AT_ONCE = 200  # as many as a policy's `at_once` may be
 LEFT = "no sample was taken: that is a gap, not a zero"
 DENIED = {401, 403}
 LATER = {429, 502, 503, 504}
@@ -59,12 +64,22 @@ class Prometheus:
                 whole.setdefault(_labels(each), []).extend(_points(each.get("values", ())))
         return _whole(whole)
 
+    @cached_property
+    def _session(self) -> requests.Session:
+        """One, so that a thousand questions are not a thousand handshakes."""
+        import requests
+
+        session = requests.Session()
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=MOST_AT_ONCE))
+        return session
+
     def _ask(self, what: str, query: str, more: Mapping[str, float]) -> dict[str, Any]:
         """One question, as a form: a query may be longer than an address."""
         import requests
 
         try:
-            answer = requests.post(
+            answer = self._session.post(
                 f"{self.url.rstrip('/')}/api/v1/{what}",
                 data={"query": query, "timeout": f"{self.seconds:g}s", **more},
                 headers=dict(self.headers),

@@ -1,7 +1,8 @@
-"""Metrics for Prometheus, asked of a real API server's application: who may read them, and what they say."""
+"""Metrics out, asked of a real API server's application: who may read them, and what they say. And sources, opened."""
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -11,11 +12,15 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from day2.errors import Unavailable
+from day2 import inventory
+from day2.airflow import connections, sources
+from day2.errors import PlanRefused, Unavailable
+from day2.inventory.health import HealthPolicy
 from day2.ledger.metrics import Sample, Series
 from day2.metrics.openmetrics import OPENMETRICS
 
 TOKEN = secrets.token_urlsafe(24)
+NOW = datetime.now(UTC)
 PATHS = ("/day2/metrics", "/day2/metrics/production")
 NOWHERE = (
     '{"conn_type": "postgres", "host": "127.0.0.1", "port": 1, "login": "x", "schema": "x", "password": "s3cr3t-pw"}'
@@ -68,7 +73,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """A ledger that says this of each environment; an error is raised."""
     from day2.web import exposed, metrics
 
-    sample = Sample(Series("host/web-01", "disk_percent", "/"), datetime.now(UTC), 91.5)
+    sample = Sample(Series("host/web-01", "disk_percent", "/"), NOW, 91.5)
     facts: dict[str, Any] = dict.fromkeys(("production", "staging"), exposed.Facts((sample,)))
 
     def values(environment: Any) -> Any:
@@ -168,3 +173,53 @@ def test_a_token_that_is_missing_or_short_lets_nobody_in(
 ) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_DAY2_SCRAPE", f'{{"conn_type": "http", "password": "{password}"}}')
     assert ask(application, "/day2/metrics", password or "x").status_code == 401
+
+
+def http(**fields: Any) -> str:
+    return json.dumps({"conn_type": "http", **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({"host": "prom"}, "http://prom"),
+        ({"host": "prom", "port": 9090, "schema": "https"}, "https://prom:9090"),
+        ({"host": "https://prom.example.com/tenant/", "port": 443}, "https://prom.example.com:443/tenant"),
+        ({"host": "http://prom:9090/x", "port": 1, "schema": "https"}, "http://prom:9090/x"),
+    ],
+)
+def test_a_connection_says_where_a_prometheus_is(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], url: str
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PROM", http(**fields))
+    assert connections.prometheus("prom").url == url
+
+
+def test_a_connection_says_how_to_log_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    extra = {"headers": {"X-Scope-OrgID": "shop"}, "verify": "/etc/ca.pem"}
+    monkeypatch.setenv("AIRFLOW_CONN_BASIC", http(host="p", login="me", password="pw-12345", extra=extra))
+    monkeypatch.setenv("AIRFLOW_CONN_BEARER", http(host="p", password="pw-12345"))
+    basic, bearer = connections.prometheus("basic", seconds=3), connections.prometheus("bearer")
+    assert (basic.login, basic.headers, basic.verify) == (("me", "pw-12345"), extra["headers"], "/etc/ca.pem")
+    assert basic.seconds == 3
+    assert (bearer.login, bearer.headers) == (None, {"Authorization": "Bearer pw-12345"})
+    monkeypatch.setenv("AIRFLOW_CONN_EMPTY", http(password="pw-12345"))
+    with pytest.raises(PlanRefused, match="'empty' lacks a host"):
+        connections.prometheus("empty")
+
+
+def test_a_source_that_cannot_be_opened_is_a_gap_of_its_targets_and_the_others_are_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_DOWN", http(host="127.0.0.1", port=1))
+    one = {"kind": "prometheus", "queries": {"cpu_percent": "cpu"}}
+    policy = HealthPolicy(
+        sources=({"kind": "own"}, one | {"connection": "nobody"}, one | {"connection": "down"}), timeout="PT1S"
+    )
+    environment = {each.name: each for each in inventory.environments()}["production"]
+    missing, down = sources.look(environment, policy, ["host/web-01", "database/orders"], now=NOW)
+    assert missing.gaps == dict.fromkeys(("host/web-01", "database/orders"), "Airflow has no connection 'nobody'")
+    assert set(down.gaps.values()) == {"Prometheus does not answer: ConnectionError"}
+    assert missing.samples == down.samples == ()
+    with pytest.raises(PlanRefused, match="no connection 'nobody'"):
+        list(sources.history(environment, policy, (NOW, NOW), now=NOW))
