@@ -42,10 +42,14 @@ def down() -> None:
 @app.command()
 def demo(dag: str = typer.Option("database_backup.production", help="the DAG to run")) -> None:
     """Boot, run one real operation, follow it, and show what the ledger has on it."""
-    from lab import demo, demo_patching, demo_tuning
+    from lab import demo, demo_health, demo_patching, demo_tuning
 
     lab = boot.up()
-    shows = {"security_patching": demo_patching.run, "performance_tuning": demo_tuning.run}
+    shows = {
+        "security_patching": demo_patching.run,
+        "performance_tuning": demo_tuning.run,
+        "health_check": demo_health.run,
+    }
     show = shows.get(dag.partition(".")[0], demo.run)
     passed = show(lab, dag)
     say_slowest()

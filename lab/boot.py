@@ -18,6 +18,7 @@ from lab.pair import ORDERS, STANDBY, is_normal
 from lab.places import Places
 from lab.ports import LOOPBACK, Ports
 from lab.processes import Processes
+from lab.receiver import OnCall, on_call
 from lab.s3 import PORTS, Credentials, ObjectStore
 from lab.say import timed
 from lab.secrets import Secrets
@@ -42,6 +43,7 @@ class Lab:
     hosts: list[Host]
     edge: Edge
     stores: list[ObjectStore]
+    on_call: OnCall
     airflow: Airflow
 
 
@@ -59,6 +61,7 @@ def up(*, scale: int = 1, airflow: bool = True, hosts: bool = True) -> Lab:
                 around = pool.submit(_start_hosts, lab)
                 servers.result()
                 _start_writer(lab)
+                lab.on_call.start()
                 _route(lab)
                 around.result()
                 stores.result()
@@ -79,7 +82,8 @@ def _describe(where: Places) -> Lab:
     logins = hosts(where, ports, {name: servers[name] for name in WITH_LOGIN})
     stores = [_store(where, processes, ports, secrets=secrets, region=region) for region in BUCKETS]
     airflow = Airflow(where, servers, processes, ports)
-    return Lab(where, processes, servers, logins, edge(where, ports), stores, airflow)
+    alerted = on_call(where.state, ports, processes)
+    return Lab(where, processes, servers, logins, edge(where, ports), stores, alerted, airflow)
 
 
 def _store(where: Places, processes: Processes, ports: Ports, *, secrets: Secrets, region: str) -> ObjectStore:

@@ -24,6 +24,7 @@ def write_connections(lab: Lab) -> None:
         **{host.name.replace("-", "_"): host.connection() for host in lab.hosts},
         **patchable.connections(lab.places.state),
         **{f"s3_{store.region.replace('-', '_')}": _s3(store) for store in lab.stores},
+        **lab.on_call.connections(),
         "day2_age": _age(lab.fleet.secrets),
     }
     write_json(lab.places.connections, connections)

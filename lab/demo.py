@@ -47,7 +47,12 @@ def run_once(lab: Lab, dag: str, conf: dict[str, Any]) -> dict[str, Any] | None:
     """Trigger the DAG as operator, follow it, print its record and return it; none if there is none."""
     client = account(lab, "operator")
     client.wait_for_dag(dag)
-    run_id = client.trigger(dag, conf)
+    return follow_run(lab, dag, client.trigger(dag, conf))
+
+
+def follow_run(lab: Lab, dag: str, run_id: str) -> dict[str, Any] | None:
+    """Follow a run that was begun, print its record and return it; none if there is none."""
+    client = account(lab, "operator")
     say("")
     say(f"{dag}: run {run_id}", style="bold")
     with timed(f"Run of {dag}"):

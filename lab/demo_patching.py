@@ -86,7 +86,7 @@ def _broken(lab: Lab, dag: str, hosts: Fleet) -> bool:
         == ("200", BEFORE),
         "no other host was touched": all(after[each] == before[each] for each in others),
     }
-    good = _told(expected)
+    good = told(expected)
     _say_report(lab, record, REPORT_OF_BROKEN)
     return good
 
@@ -106,7 +106,7 @@ def _mended(lab: Lab, dag: str, hosts: Fleet) -> bool:
             after[name].boot != each.boot for name, each in before.items()
         ),
     }
-    good = _told(expected)
+    good = told(expected)
     _say_report(lab, record, REPORT)
     for line in NOT_REAL:
         say(line)
@@ -176,7 +176,8 @@ def fetch_report(lab: Lab, record: dict[str, Any], name: str) -> Path | None:
     return path
 
 
-def _told(expected: dict[str, bool]) -> bool:
+def told(expected: dict[str, bool]) -> bool:
+    """Say what must hold and whether it does; returns whether all of it does."""
     for what, good in expected.items():
         say(f"  {'✓' if good else '✗'} {what}", style="green" if good else "bold red")
     return all(expected.values())

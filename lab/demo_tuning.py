@@ -10,7 +10,7 @@ from rich.table import Table
 
 from lab import demo
 from lab.boot import Lab
-from lab.demo_patching import fetch_report
+from lab.demo_patching import fetch_report, told
 from lab.fleet import BILLING
 from lab.say import console, say, timed
 from lab.tunable import BAD_SETTINGS, DATABASE, FAULTS, Bazaar
@@ -63,7 +63,7 @@ def run(lab: Lab, dag: str) -> bool:
     finally:
         bazaar.stop()
     say_looks(before, after)
-    good = _told(expected(before, after, record))
+    good = told(expected(before, after, record))
     if record is not None and (report := fetch_report(lab, record, REPORT)):
         say(f"What was found, tried, kept and reverted, a page to open in a browser: {report}", style="bold")
     for line in NOT_REAL:
@@ -119,9 +119,3 @@ def _say_faults() -> None:
     for each in FAULTS:
         table.add_row(each.kind.replace("_", " "), each.object, each.says)
     console.print(table)
-
-
-def _told(good: dict[str, bool]) -> bool:
-    for what, is_so in good.items():
-        say(f"  {'✓' if is_so else '✗'} {what}", style="green" if is_so else "bold red")
-    return all(good.values())

@@ -34,6 +34,18 @@ done
 echo "clients of orders are sent to $1:$2"
 """
 
+# Something that can be larger or smaller, and says itself how large it is.
+SPOOL_SIZE = """\
+#!/bin/sh
+# How many megabytes the spool has, after making it that large if asked:  spool-size [<megabytes>]
+set -eu
+spool='{folder}/spool'
+[ -e "$spool" ] || truncate -s 64M "$spool"
+case "${{1-0}}" in *[!0-9]*) echo "spool-size: not a number: $1" >&2; exit 2 ;; esac
+[ $# -eq 0 ] || truncate -s "$1M" "$spool"
+echo $(($(stat -c %s "$spool") / 1048576))
+"""
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -51,11 +63,11 @@ class Edge:
         return int(path.read_text(encoding="utf-8").split()[1]) if path.exists() else None
 
     def make(self) -> None:
-        """Make the host's home, with `route-orders` in its PATH."""
+        """Make the host's home, with `route-orders` and `spool-size` in its PATH."""
         own_folder(self.folder, self.run_as)
         programs = own_folder(self.folder / "bin", self.run_as)
-        script = ROUTE_ORDERS.format(folder=self.folder)
-        write_for(programs / "route-orders", script, self.run_as, mode=0o700)
+        for name, script in (("route-orders", ROUTE_ORDERS), ("spool-size", SPOOL_SIZE)):
+            write_for(programs / name, script.format(folder=self.folder), self.run_as, mode=0o700)
 
     def send_to(self, port: int) -> None:
         """Send clients to the server on this port; said when it changes where they go."""

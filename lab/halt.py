@@ -14,6 +14,7 @@ from lab.fleet import BILLING, NAMES, PLATFORM, RECOVERY, WITH_LOGIN
 from lab.pair import ORDERS, STANDBY
 from lab.postgres import adopt
 from lab.processes import Processes
+from lab.receiver import NAME as ON_CALL
 from lab.s3 import sweep_sockets
 from lab.say import say
 from lab.ssh import EDGE
@@ -25,9 +26,9 @@ CLIENTS = (
     (WRITER, LOAD, HOLDER, *(name for name in COMPONENTS if name != API_SERVER)),
     (API_SERVER,),
 )
-HOSTS = (ENDPOINT, *(f"ssh-{name}" for name in (*WITH_LOGIN, EDGE)))
+HOSTS = (ENDPOINT, ON_CALL, *(f"ssh-{name}" for name in (*WITH_LOGIN, EDGE)))
 STATE = (
-    *("run", "logs", "airflow", "s3", "ssh", "servers", "lock"),
+    *("run", "logs", "airflow", "s3", "ssh", "servers", "lock", ON_CALL),
     *("patching-report.html", "patching-report-broken.html", "tuning-report.html"),
     *("ports.json", "secrets.json", "connections.json", "writer.json", "acknowledged.jsonl", "acknowledged.old.jsonl"),
 )

@@ -13,7 +13,7 @@ from lab.say import console, say
 
 Measures = dict[str, dict[str, Any]]
 Figure = Callable[[Measures], str]
-WORDS = ("Target", "Outcome", "What came of it", "Recovery point", "Engine", "Strategy", "Redundancy")
+WORDS = ("Target", "Outcome", "What came of it", "Recovery point", "Engine", "Strategy", "Redundancy", "Why")
 OUTCOMES = ("succeeded", "failed", "not_attempted", "not_applicable")
 
 
@@ -145,7 +145,26 @@ TUNING: dict[str, Figure] = {
     "A call cost": _cost("before"),
     "and costs": _cost("after"),
 }
-FIGURES = {"dr_drill": DRILL, "security_patching": PATCHING, "performance_tuning": TUNING}
+HEALTH: dict[str, Figure] = {
+    "Looked at": _told("look", "targets"),
+    "Samples": _told("look", "samples"),
+    "Without an answer": _told("look", "gaps", lambda gaps: str(len(gaps))),
+    "Changes of level": _told("look", "changes"),
+}
+ALERTS: dict[str, Figure] = {"What came of it": _told("send", "wrong", lambda wrong: wrong or "seen to arrive")}
+SCALING: dict[str, Figure] = {
+    "Size before": _told("scale", "before"),
+    "Size now": _told("scale", "present"),
+    "Why": _told("scale", "why"),
+}
+FIGURES = {
+    "alert_drill": ALERTS,
+    "dr_drill": DRILL,
+    "health_check": HEALTH,
+    "performance_tuning": TUNING,
+    "scale_resource": SCALING,
+    "security_patching": PATCHING,
+}
 
 
 def _say_artefacts(artefacts: list[dict[str, Any]]) -> None:

@@ -38,6 +38,9 @@ class Account(Client):
     def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         return self._answer(self._http.patch(f"/api/v2{path}", json=body))
 
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self._answer(self._http.post(f"/api/v2{path}", json=body))
+
     def mark_success(self, dag: str, run_id: str, task: str) -> None:
         """Mark a task as successful by hand, as somebody may in the UI."""
         self.patch(f"/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}", {"new_state": "success"})

@@ -50,7 +50,11 @@ class Machine:
         ssh.mkdir(parents=True)
         for file in (host_key, host_key.with_suffix(".pub")):
             shutil.copy2(file, ssh / f"ssh_host_ed25519_key{file.suffix}")
-        for each in (disk / "upper", disk / "upper/etc", ssh):
+        programs = disk / "upper/usr/local/sbin"
+        programs.mkdir(parents=True)
+        shutil.copy2(FOLDER / "data-size", programs)
+        made = [disk / "upper", disk / "upper/etc", ssh, *(disk / f"upper/usr{each}" for each in ("", "/local"))]
+        for each in (*made, programs, programs / "data-size"):
             each.chmod(0o755)
 
     def boot(self, net: Net, lower: str) -> subprocess.Popen[bytes]:

@@ -33,6 +33,7 @@ def dag_ids() -> list[str]:
     found += [
         f"performance_tuning.{each.name}" for each in inventory.environments() if each.policies.performance_tuning
     ]
+    found += [f"scale_resource.{each.name}" for each in inventory.environments() if each.policies.scale_resource]
     return found + [f"security_patching.{each.name}" for each in inventory.environments() if patched(each)]
 
 
@@ -108,7 +109,9 @@ def test_green_means_everything_succeeded_and_was_recorded(dag: Any) -> None:
     # Patching skips the waves that nobody chose, and rollbacks that are not needed; tuning what it puts off.
     skips = dag.dag_id.startswith(("security_patching.", "performance_tuning."))
     assert close.trigger_rule == ("none_failed" if skips else "all_success")
-    acting = {task.task_id for task in dag.tasks if task.task_id.count(".") or task.task_id in ("restore", "tune")}
+    acting = {
+        task.task_id for task in dag.tasks if task.task_id.count(".") or task.task_id in ("restore", "tune", "scale")
+    }
     if dag.dag_id.startswith("dr_drill."):
         acting = set(DRILL_STEPS)
     # A mapped group is waited for through its last task.
@@ -141,7 +144,8 @@ def test_unpausing_never_fires_a_tick_that_was_missed(dag: Any) -> None:
         return
     anything = TimeRestriction(earliest=None, latest=None, catchup=False)
     following = scheduled(dag).next_dagrun_info(last_automated_data_interval=None, restriction=anything)
-    assert following.run_after > datetime.now(UTC)
+    # One that only events start has no tick.
+    assert following is None or following.run_after > datetime.now(UTC)
 
 
 def test_a_drill_goes_step_by_step(bag: Any) -> None:
@@ -197,6 +201,33 @@ def test_one_change_is_tried_at_a_time_and_none_is_left_half_made(bag: Any) -> N
     undo = dag.get_task("undo")
     assert undo.is_teardown
     assert {"unlock", "record"} <= undo.downstream_task_ids
+
+
+def test_one_step_is_verified_and_brought_back_whatever_happens(bag: Any) -> None:
+    dag = bag.dags["scale_resource.production"]
+    assert dag.get_task("scale").retries > 0, "a size that a killed worker asked for is verified"
+    undo = dag.get_task("undo")
+    assert undo.is_teardown
+    assert {"unlock", "record"} <= undo.downstream_task_ids
+
+
+def test_health_checks_and_scaling_mean_the_same_asset(bag: Any) -> None:
+    from airflow.sdk import AssetOrTimeSchedule
+    from airflow.timetables.simple import AssetTriggeredTimetable
+
+    from day2 import inventory
+    from day2.airflow import scaling
+
+    timetable = scheduled(bag.dags["scale_resource.production"])
+    assert isinstance(timetable, AssetTriggeredTimetable)
+    named = [(each.name, each.uri) for _, each in timetable.asset_condition.iter_assets()]
+    assert named == [("day2-scaling-production", "x-day2://production/scaling")]
+    [here] = [each for each in inventory.environments() if each.name == "production"]
+    assert here.policies.scale_resource is not None
+    nightly = here.policies.scale_resource.model_copy(update={"schedule": "0 20 * * *"})
+    both = scaling.schedule(nightly, here)
+    assert isinstance(both, AssetOrTimeSchedule)
+    assert [each.name for each in both.asset_condition.objects] == ["day2-scaling-production"]
 
 
 def test_targets_are_the_environments_own(bag: Any) -> None:

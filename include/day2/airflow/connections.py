@@ -27,7 +27,7 @@ LIBPQ = frozenset({"port", "target_session_attrs", "load_balance_hosts"})
 
 def server(connection: str, *, dbname: str | None = None) -> Server:
     """The PostgreSQL server behind a connection; `dbname` wins over the connection's own."""
-    found = _get(connection)
+    found = get(connection)
     options = {key: str(value) for key, value in found.extra_dejson.items() if key.startswith("ssl") or key in LIBPQ}
     name = dbname or found.schema
     if not (found.host and found.login and name):
@@ -50,7 +50,7 @@ def aws(connection: str, service: str) -> Any:
     """A boto3 client of a service, with the connection's credentials, region and endpoint."""
     from airflow.providers.amazon.aws.hooks.base_aws import AwsBaseHook
 
-    _get(connection)
+    get(connection)
     return AwsBaseHook(aws_conn_id=connection, client_type=service).get_conn()
 
 
@@ -113,7 +113,7 @@ def store(repository: Repository) -> Store:
     from day2.repository.s3 import S3Store
 
     if repository.connection:
-        _get(repository.connection)
+        get(repository.connection)
     client: Any = S3Hook(aws_conn_id=repository.connection).get_conn()
     return S3Store(client, place.netloc, unquote(place.path))
 
@@ -124,7 +124,7 @@ def shell(connection: str) -> Ssh:
 
     from day2.hosts.shell import Ssh
 
-    found = _get(connection)
+    found = get(connection)
 
     def connect() -> Any:
         hook = SSHHook(ssh_conn_id=connection, conn_retry_attempts=1, no_host_key_check=False, conn_timeout=10)
@@ -144,6 +144,15 @@ def ledger(environment: Environment) -> Ledger:
     return Ledger.connect(make_conninfo(**fields, password=at.password or None, **at.options))
 
 
+def url(found: Any) -> str:
+    """The URL of a connection of type http: its host, port and schema, and the extra `path`; empty without a host."""
+    if not found.host:
+        return ""
+    base = found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}"
+    port = f":{found.port}" if found.port else ""
+    return f"{base.rstrip('/')}{port}/{str(found.extra_dejson.get('path', '')).lstrip('/')}"
+
+
 def recipients(policy: BackupPolicy) -> tuple[str, ...]:
     """The age public keys of a policy; none where it says `none`."""
     if policy.encryption == "none":
@@ -155,17 +164,18 @@ def identity(policy: BackupPolicy) -> str | None:
     """The age secret key a restore needs; none where nothing is encrypted."""
     if policy.encryption == "none":
         return None
-    found: str | None = _get(policy.encryption.identity).password
+    found: str | None = get(policy.encryption.identity).password
     return found
 
 
 def _recipient(written: str) -> str:
     if not written.startswith(FROM_CONNECTION):
         return written
-    return str(_get(written.removeprefix(FROM_CONNECTION)).login)
+    return str(get(written.removeprefix(FROM_CONNECTION)).login)
 
 
-def _get(connection: str) -> Any:
+def get(connection: str) -> Any:
+    """Airflow's connection. Raises PlanRefused where there is none."""
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
 

@@ -12,7 +12,7 @@ from airflow.sdk import TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, run, steps, telling
+from day2.airflow import connections, findings, run, steps, telling
 from day2.errors import Day2Error
 from day2.inventory.model import Environment
 
@@ -108,9 +108,7 @@ def validate(planned: dict[str, Any]) -> None:
         results = [validation.run(rows, facts.SUITE)]
         if tables:
             results.append(validation.run(tables, facts.TABLE_SUITE).summed(lambda table: table.split(" ", 1)[0]))
-        for result in results:
-            telling.judge(result.report())
-            ledger.append("checks", run=now.key, body=result.as_dict() | {"attempt": now.attempt})
+        findings.judge(ledger, results)
         failed = _failed_targets(results, [each.name for each in jobs])
         for each in jobs:
             if point := measured[each.name].get("back_up", {}).get("point"):

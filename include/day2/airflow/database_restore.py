@@ -11,7 +11,7 @@ from airflow.sdk import TriggerRule, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, run, steps, telling
+from day2.airflow import connections, findings, run, steps, telling
 from day2.airflow.database_backup import job
 from day2.errors import Day2Error
 
@@ -109,8 +109,7 @@ def validate(planned: dict[str, Any]) -> None:
         aim = planned["targets"][0]
         found = measured.get(aim["name"], {}).get("restore", {})
         result = validation.run([facts.row(aim, found)], facts.SUITE)
-        telling.judge(result.report())
-        ledger.append("checks", run=now.key, body=result.as_dict() | {"attempt": now.attempt})
+        findings.judge(ledger, [result])
     if not result.passed:
         raise AirflowFailException("the restore is not proven; the failed checks are above")
 

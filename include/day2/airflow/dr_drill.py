@@ -13,7 +13,7 @@ from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, run, steps, telling, ways
+from day2.airflow import connections, findings, run, steps, telling, ways
 from day2.errors import Day2Error, Unavailable
 
 if TYPE_CHECKING:
@@ -250,8 +250,7 @@ def validate(planned: dict[str, Any]) -> None:
             for each in planned["targets"]
         ]
         result = validation.run(rows, facts.SUITE)
-        telling.judge(result.report())
-        ledger.append("checks", run=now.key, body=result.as_dict() | {"attempt": now.attempt})
+        findings.judge(ledger, [result])
     if not result.passed:
         raise AirflowFailException("the drill did not show what it must; the failed checks are above")
 
@@ -270,7 +269,7 @@ def scorecard(planned: dict[str, Any]) -> dict[str, Any]:
             ledger, run=now.key, attempt=now.attempt, owner=here.owner, due=ways.policy(here).action_due
         )
         telling.say("Corrective actions", [str(each) for each in opened] or ["none"])
-        kept = ways.evidence(here)
+        kept = findings.repository(here)
         made = page.publish(ledger, run=now.key, store=connections.store(kept), lock=kept.object_lock)
         ledger.append(
             "evidence", run=now.key, body={"attempt": now.attempt, "step": "scorecard", "artefacts": [made.artefact]}

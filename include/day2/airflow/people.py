@@ -47,7 +47,7 @@ class Manual(HITLOperator):
         if event.get("error_type") == "timeout":
             self._write(asked_at="", answered_at=_now(), who="", result="timed_out")
             raise AirflowFailException(f"nobody did the manual step `{self.step.name}` within {self.response_timeout}")
-        who = _who(event)
+        who = answered_by(event)
         result = "done" if event.get("chosen_options") == [DONE] else "failed"
         self._write(asked_at="", answered_at=_now(), who=who, result=result)
         if result == "failed":
@@ -57,7 +57,7 @@ class Manual(HITLOperator):
 
     def _write(self, **told: Any) -> None:
         known = {"name": self.step.name, "target": "", "after": self.step.after}
-        _append(self.planned, "manual_step", known | told)
+        append(self.planned, "manual_step", known | told)
 
 
 class SignOff(HITLOperator):
@@ -91,7 +91,7 @@ class SignOff(HITLOperator):
         if event.get("error_type") == "timeout":
             self._write("", "expired", "")
             raise AirflowFailException(f"nobody signed the scorecard within {self.response_timeout}")
-        who, comment = _who(event), str((event.get("params_input") or {}).get("comment") or "")
+        who, comment = answered_by(event), str((event.get("params_input") or {}).get("comment") or "")
         if why_not := approval.separate(context["dag_run"].triggering_user_name or "", who):
             self._write(who, "refused", why_not)
             raise AirflowFailException(f"{why_not.replace('approve', 'sign')}: clear this task and ask somebody else")
@@ -104,7 +104,7 @@ class SignOff(HITLOperator):
 
     def _write(self, who: str, decision: str, comment: str) -> None:
         told = {"who": who, "when": _now(), "decision": decision, "comment": comment}
-        _append(self.planned, "sign_off", told | {"scorecard_sha256": self.scorecard["sha256"]})
+        append(self.planned, "sign_off", told | {"scorecard_sha256": self.scorecard["sha256"]})
 
 
 class Hold(BaseOperator):
@@ -130,7 +130,8 @@ class Hold(BaseOperator):
         self.log.info("held for %s", self.time)
 
 
-def _append(planned: dict[str, Any], kind: str, body: dict[str, Any]) -> None:
+def append(planned: dict[str, Any], kind: str, body: dict[str, Any]) -> None:
+    """Write down what a person did."""
     from day2.airflow import connections, run, steps
 
     now = run.current()
@@ -138,7 +139,8 @@ def _append(planned: dict[str, Any], kind: str, body: dict[str, Any]) -> None:
         ledger.append(kind, run=now.key, body=body | {"attempt": now.attempt})
 
 
-def _who(event: dict[str, Any]) -> str:
+def answered_by(event: dict[str, Any]) -> str:
+    """Who answered, as Airflow knows them."""
     responder = event.get("responded_by_user") or {}
     return str(responder.get("name") or responder.get("id") or "")
 

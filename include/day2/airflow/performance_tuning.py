@@ -10,7 +10,7 @@ from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, run, steps, telling, trying, tuned, ways
+from day2.airflow import connections, findings, run, steps, telling, trying, tuned
 from day2.errors import Day2Error
 from day2.inventory.model import Environment
 
@@ -36,8 +36,7 @@ def plan(environment_name: str) -> dict[str, Any]:
     from day2.operations.performance_tuning import briefing, history, planning
 
     here, now, at = steps.environment(environment_name), run.current(), datetime.now(UTC)
-    rules = here.policies.performance_tuning
-    assert rules is not None  # noqa: S101 - there is no DAG without it
+    rules = tuned.policy(here)
     with connections.ledger(here) as ledger:
         try:
             chosen = inventory.select(here, tuple(now.params["targets"]))
@@ -131,9 +130,7 @@ def validate(planned: dict[str, Any]) -> None:
         results = [validation.run(databases, facts_frame.SUITE)]
         if changes:
             results.append(validation.run(changes, facts_frame.CHANGE_SUITE))
-        for result in results:
-            telling.judge(result.report())
-            ledger.append("checks", run=now.key, body=result.as_dict() | {"attempt": now.attempt})
+        findings.judge(ledger, results)
     if not all(each.passed for each in results):
         raise AirflowFailException("not everything is as it must be; the failed checks are above")
 
@@ -144,24 +141,14 @@ def report(planned: dict[str, Any]) -> dict[str, Any]:
     """What was found, tried, kept and taken back, with its figures: one page and a CSV file, stored as evidence."""
     from day2.operations.performance_tuning import history, tuning_csv
     from day2.operations.performance_tuning import report as page
-    from day2.repository import kept
 
     here, now = steps.environment(planned["environment"]), run.current()
-    repository = ways.evidence(here)
-    store, folder = connections.store(repository), f"tuning/{kept.named(now.key)}"
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)
         told = _story(ledger, here, planned)
         files = {"report.html": page.render(told), "findings.csv": tuning_csv.rows(told)}
-        made = {
-            name: kept.keep(store, f"{folder}/{now.attempt}-{name}", data, lock=repository.object_lock)
-            for name, data in files.items()
-        }
+        made = findings.publish(ledger, here, "tuning", files)
         ledger.append(history.GAINED, run=now.key, body=history.gain(here.name, told.kept, attempt=now.attempt))
-        body = {"attempt": now.attempt, "step": "report", "artefacts": list(made.values())}
-        ledger.append("evidence", run=now.key, body=body)
-    for name, each in made.items():
-        log.info("%s: %s (sha256 %s)", name, each["uri"], each["sha256"])
     return made["report.html"]
 
 
@@ -202,8 +189,7 @@ def _story(ledger: Ledger, here: Environment, planned: dict[str, Any]) -> Story:
     from day2.operations.performance_tuning import history, planning
     from day2.operations.performance_tuning.story import Story
 
-    now, rules, measured = run.current(), here.policies.performance_tuning, _measured(ledger)
-    assert rules is not None  # noqa: S101 - there is no DAG without it
+    now, rules, measured = run.current(), tuned.policy(here), _measured(ledger)
     names = [each["name"] for each in planning.databases(planned)]
     looks = [history.last_look(ledger, here.name, name, run=now.key) for name in names]
     # What an earlier run had decided to keep, and this one completed, counts as well.

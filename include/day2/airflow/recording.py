@@ -31,7 +31,7 @@ def append(
         started=now.started or now.run_after,
         ended=datetime.now(UTC),
         tz=environment.timezone,
-        slot_expected=None if now.trigger.by_hand else now.run_after.isoformat(),
+        slot_expected=now.slot,
         trigger={
             "type": now.trigger.type,
             "user": now.trigger.user,

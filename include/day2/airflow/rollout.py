@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowRescheduleException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, patients, run, ways
+from day2.airflow import connections, findings, patients, run
 from day2.errors import PlanRefused, StepFailed
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def write_scan(
     from day2.operations.security_patching import history
     from day2.repository import kept
 
-    repository = ways.evidence(here)
+    repository = findings.repository(here)
     key = f"patching/{kept.named(now.key)}/{now.attempt}-{now.try_number}-{step}.json.gz"
     artefact = kept.keep(connections.store(repository), key, history.packed(scans), lock=repository.object_lock)
     new = history.new(history.sightings(ledger, here.name), scans)

@@ -30,6 +30,11 @@ class Run:
     started: datetime | None
 
     @property
+    def slot(self) -> str | None:
+        """The slot of the schedule that it fills; none for one that a person or an event asked for."""
+        return self.run_after.isoformat() if self.trigger.type not in ("manual", "asset_triggered") else None
+
+    @property
     def key(self) -> str:
         return f"{self.dag_id}/{self.run_id}"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from day2.airflow import connections, patients, rollout, run, steps, telling, ways
+from day2.airflow import connections, findings, patients, rollout, run, steps, telling
 from day2.errors import Day2Error
 from day2.inventory.model import Environment
 from day2.inventory.patching import WAVES, PatchPolicy
@@ -207,8 +207,7 @@ def validate(planned: dict[str, Any], inspected: dict[str, Any]) -> None:
         told = _told(ledger, here, planned, inspected)
         rows = outcome.rows(told, _fleet(ledger, here, planned, told))
         result = validation.run(rows, facts.SUITE)
-        telling.judge(result.report())
-        ledger.append("checks", run=now.key, body=result.as_dict() | {"attempt": now.attempt})
+        findings.judge(ledger, [result])
     if not result.passed:
         raise AirflowFailException("not every host is as it must be; the failed checks are above")
 
@@ -219,11 +218,8 @@ def report(planned: dict[str, Any], inspected: dict[str, Any]) -> dict[str, Any]
     """How the fleet stands: one page, and CSV files for whoever counts; stored as evidence."""
     from day2.operations.security_patching import fleet_csv, history
     from day2.operations.security_patching import report as page
-    from day2.repository import kept
 
     here, now = steps.environment(planned["environment"]), run.current()
-    repository = ways.evidence(here)
-    store, folder = connections.store(repository), f"patching/{kept.named(now.key)}"
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)
         fleet = _fleet(ledger, here, planned, _told(ledger, here, planned, inspected))
@@ -236,14 +232,7 @@ def report(planned: dict[str, Any], inspected: dict[str, Any]) -> dict[str, Any]
             "due.csv": fleet_csv.due(fleet),
             "states.csv": fleet_csv.states(states),
         }
-        made = {
-            name: kept.keep(store, f"{folder}/{now.attempt}-{name}", data, lock=repository.object_lock)
-            for name, data in files.items()
-        }
-        body = {"attempt": now.attempt, "step": "report", "artefacts": list(made.values())}
-        ledger.append("evidence", run=now.key, body=body)
-    for name, each in made.items():
-        log.info("%s: %s (sha256 %s)", name, each["uri"], each["sha256"])
+        made = findings.publish(ledger, here, "patching", files)
     return made["report.html"]
 
 
@@ -266,7 +255,7 @@ def _never_rolled_back(known: Any) -> bool:
 def _told(ledger: Ledger, here: Environment, planned: dict[str, Any], inspected: dict[str, Any]) -> Any:
     from day2.operations.security_patching import history, outcome
 
-    store = connections.store(ways.evidence(here))
+    store = connections.store(findings.repository(here))
     before, after = (history.unpacked(store, uri) for uri in (planned["scans"], inspected["kept"]))
     return outcome.tell(here, planned, history.tries(ledger, run.current().key), before=before, after=after)
 

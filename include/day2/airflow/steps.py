@@ -124,7 +124,7 @@ def write_plan(ledger: Ledger, planned: dict[str, Any]) -> None:
         "run_id": now.run_id,
         "params": now.params,
         "code_commit": run.code_commit(),
-        "slot_expected": None if now.trigger.by_hand else now.run_after.isoformat(),
+        "slot_expected": now.slot,
     }
     ledger.append("plan", run=now.key, body=planned | known)
 

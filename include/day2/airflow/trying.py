@@ -47,7 +47,7 @@ def prepare(
         measures["leftovers_dropped"] = [each["name"] for each in dropped]
     measures["standing"] = asdict(afterwards.standing(server))
     risky = [_recommendation(each) for each in planning.of_database(planned, name) if each["rehearsed"]]
-    _rehearse(ledger, here, name, risky, measures=measures)
+    _rehearse(here, name, risky, measures=measures)
 
 
 def skip_if_not_now(ledger: Ledger, here: Environment, planned: dict[str, Any], target: dict[str, Any]) -> None:
@@ -199,7 +199,7 @@ def _withdrawn(ledger: Ledger, here: Environment, name: str, target: dict[str, A
             return str(said["says"])
     if item.kind == "changed_by_hand":
         return ""
-    found, _facts = tuned.advise(ledger, here, here.database(name))
+    found = tuned.advise(here, here.database(name))
     return "" if _still(found, item) else "it is not found any more: something that was done meanwhile took care of it"
 
 
@@ -209,16 +209,14 @@ def _still(found: Advice, item: Recommendation) -> bool:
     return any(each.change.statement == item.change.statement for each in same if each.change and item.change)
 
 
-def _rehearse(
-    ledger: Ledger, here: Environment, name: str, risky: Sequence[Recommendation], *, measures: dict[str, Any]
-) -> None:
+def _rehearse(here: Environment, name: str, risky: Sequence[Recommendation], *, measures: dict[str, Any]) -> None:
     """What a copy said of each; and where there is no copy, why."""
-    from day2.operations.performance_tuning import rehearse
+    from day2.operations.performance_tuning import collect, rehearse
 
     database, measures["no_copy"], measures["rehearsals"] = here.database(name), "", {}
     if not risky:
         return
-    _found, facts = tuned.advise(ledger, here, database)
+    facts = collect.collect(tuned.server(here, database))
     try:
         measures["rehearsals"] = rehearse.rehearse(
             tuned.origin(here, database),

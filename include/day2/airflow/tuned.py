@@ -11,10 +11,14 @@ from day2.airflow import connections
 from day2.errors import Day2Error, StepFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from day2.hosts.shell import Ssh
+    from day2.inventory import TuningPolicy
     from day2.inventory.model import Database, Environment
     from day2.ledger import Ledger
     from day2.operations.materialize import Origin
-    from day2.operations.performance_tuning.facts import Facts, Machine
+    from day2.operations.performance_tuning.facts import Machine
     from day2.operations.performance_tuning.model import Advice
     from day2.operations.performance_tuning.planning import Looked
     from day2.operations.performance_tuning.ready import Host
@@ -34,9 +38,15 @@ def host(here: Environment, database: Database) -> Host:
     from day2.operations.performance_tuning import machine
     from day2.operations.performance_tuning.ready import Host
 
-    if database.host is None:
-        return Host()
-    return machine.host(connections.shell(here.host(database.host).connection), database.data_directory or "")
+    shell = _shell(here, database)
+    return machine.host(shell, database.data_directory or "") if shell else Host()
+
+
+def policy(here: Environment) -> TuningPolicy:
+    """The environment's policy, which it has: there is no DAG without one."""
+    found = here.policies.performance_tuning
+    assert found is not None  # noqa: S101 - see above
+    return found
 
 
 def look(ledger: Ledger, here: Environment, database: Database) -> tuple[Looked, dict[str, Any]]:
@@ -44,16 +54,14 @@ def look(ledger: Ledger, here: Environment, database: Database) -> tuple[Looked,
     from day2.operations.performance_tuning import by_hand_changes, history, seen
     from day2.operations.performance_tuning.planning import Looked
 
+    before = history.last_look(ledger, here.name, database.name)
     try:
-        found, _facts = advise(ledger, here, database)
+        found = advise(here, database, earlier=before.advice.facts if before else None)
         now = seen.seen(server(here, database))
     except Day2Error as error:
         log.warning("%s: cannot be looked at: %s", database.name, error)
         return Looked(None, error.happened), {}
-    before, courses = (
-        history.last_look(ledger, here.name, database.name),
-        history.courses(ledger, here.name, database.name),
-    )
+    courses = history.courses(ledger, here.name, database.name)
     if before and before.seen:
         kept = [each.result for each in courses if each.seq > before.seq and each.result]
         found = replace(
@@ -64,18 +72,15 @@ def look(ledger: Ledger, here: Environment, database: Database) -> tuple[Looked,
     return Looked(found, patched=patched, unfinished=left), now
 
 
-def advise(ledger: Ledger, here: Environment, database: Database) -> tuple[Advice, Facts]:
-    """Collect, ask the planner, and judge: what a database has to be told, and the facts it stands on."""
+def advise(here: Environment, database: Database, *, earlier: Mapping[str, Any] | None = None) -> Advice:
+    """Collect, ask the planner, and judge. `earlier` is what the last look remembered: without it nothing regressed."""
     from day2.operations.performance_tuning import advise as advising
-    from day2.operations.performance_tuning import collect, configured, history, hypothetical
+    from day2.operations.performance_tuning import collect, configured, hypothetical
 
     at, limits = server(here, database), configured.thresholds(here.tuning_policy(database).find)
     known = _machine(here, database)
     facts = hypothetical.weigh(at, collect.collect(at, _standbys(database)), limits, machine=known)
-    before = history.last_look(ledger, here.name, database.name)
-    earlier = before.advice.facts if before else None
-    found = advising.advise(facts, limits, machine=known, earlier=earlier)
-    return replace(found, database=database.name), facts
+    return replace(advising.advise(facts, limits, machine=known, earlier=earlier), database=database.name)
 
 
 def origin(here: Environment, database: Database) -> Origin:
@@ -97,14 +102,17 @@ def origin(here: Environment, database: Database) -> Origin:
     return Origin(store, good[-1], points.manifest(store, good[-1]), connections.identity(policy))
 
 
+def _shell(here: Environment, database: Database) -> Ssh | None:
+    """A login on the host of its server; none where the inventory names no host."""
+    return connections.shell(here.host(database.host).connection) if database.host else None
+
+
 def _machine(here: Environment, database: Database) -> Machine | None:
     from day2.operations.performance_tuning import machine
 
-    if database.host is None:
-        return None
     try:
-        shell = connections.shell(here.host(database.host).connection)
-        return machine.look(shell, database.data_directory or "")[0]
+        shell = _shell(here, database)
+        return machine.look(shell, database.data_directory or "")[0] if shell else None
     except Day2Error as error:
         log.warning("%s: its machine cannot be looked at: %s", database.name, error.happened)
         return None

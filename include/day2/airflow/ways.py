@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from day2.airflow import connections, run
 
 if TYPE_CHECKING:
-    from day2.inventory.model import Database, DrillPolicy, Environment, Repository, Service
+    from day2.inventory.model import Database, DrillPolicy, Environment, Service
     from day2.operations.dr_drill.strategy import Strategy
     from day2.postgres.server import Server
 
@@ -101,9 +101,3 @@ def policy(here: Environment) -> DrillPolicy:
     policy = here.policies.dr_drill
     assert policy is not None  # noqa: S101 - there is no DAG without it
     return policy
-
-
-def evidence(here: Environment) -> Repository:
-    """Evidence goes where the recovery region can read it: a copy's repository if there is one."""
-    backups = here.policies.database_backup
-    return here.repository(backups.copies[0] if backups.copies else backups.repository)

@@ -60,7 +60,7 @@ def require_open(environment: Environment, operation: str, freezes: Iterable[Fre
 def opening(environment: Environment, operation: str, now: datetime) -> Opening | None:
     """The operation's window that is open now; of several the one that lasts longest. None if all are shut."""
     found = [
-        _last_opening(each, environment.timezone, now) for each in environment.windows if operation in each.operations
+        last_opening(each, environment.timezone, now) for each in environment.windows if operation in each.operations
     ]
     return max((each for each in found if each.opens <= now < each.closes), key=lambda each: each.cutoff, default=None)
 
@@ -73,7 +73,8 @@ def deadline(window: Opening | None, freezes: Iterable[Freeze], now: datetime) -
     return min(found, key=lambda each: each.at, default=None)
 
 
-def _last_opening(window: Window, timezone: str, now: datetime) -> Opening:
+def last_opening(window: Window, timezone: str, now: datetime) -> Opening:
+    """The newest opening of a window that is not after `now`, whether or not it has closed since."""
     from croniter import croniter
 
     zone = ZoneInfo(timezone)

@@ -1,35 +1,43 @@
 """Environments, targets and policies: typed models, loading, selecting, JSON Schema."""
 
+from day2.inventory.health import AlertDrill
 from day2.inventory.model import (
     BackupPolicy,
     Database,
     DrillPolicy,
     Environment,
+    HealthPolicy,
     Host,
     PatchException,
     PatchPolicy,
     Repository,
+    Resource,
     RestorePolicy,
+    ScalingPolicy,
     Service,
     TuningPolicy,
 )
 from day2.inventory.places import calendars_folder, environments_folder
 from day2.inventory.problems import BrokenInventory, Problem
 from day2.inventory.reading import check_all, environments, load, read_all, report
-from day2.inventory.selecting import policy_hash, select, select_hosts
+from day2.inventory.selecting import policy_hash, select, select_hosts, select_resources
 
 __all__ = [
+    "AlertDrill",
     "BackupPolicy",
     "BrokenInventory",
     "Database",
     "DrillPolicy",
     "Environment",
+    "HealthPolicy",
     "Host",
     "PatchException",
     "PatchPolicy",
     "Problem",
     "Repository",
+    "Resource",
     "RestorePolicy",
+    "ScalingPolicy",
     "Service",
     "TuningPolicy",
     "calendars_folder",
@@ -42,4 +50,5 @@ __all__ = [
     "report",
     "select",
     "select_hosts",
+    "select_resources",
 ]

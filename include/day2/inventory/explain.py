@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
-from day2.inventory import fields, patching, policy
+from day2.inventory import fields, health, patching, policy, scaling
 from day2.inventory.fields import Model, nearest
 from day2.inventory.problems import Finding, Location
 
@@ -21,6 +21,8 @@ PATTERNS = {
     fields.CONNECTION: "is not a connection id; write the Airflow connection's id, such as 'pg_orders'",
     policy.SCORE: "is not a score; write 3-2-1-1-0",
     patching.PACKAGE: "{!r} is not a package name or pattern; write one such as openssl or linux-image-*",
+    health.METRIC: "{!r} is not the name of a metric; write one such as cpu_percent",
+    scaling.SIZE: "{!r} is not the name of a size; write one such as db.r6g.large or 3",
     fields.URL: "is not a repository; write s3://bucket/prefix (no credentials) or file:///folder",
 }
 KINDS = {

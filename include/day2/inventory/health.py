@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, PositiveDuration
 
+DAY = 24 * 3600
 Severity = Literal["critical", "warning", "info"]
-MetricName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+METRIC = r"^[a-z][a-z0-9_]{0,62}$"
+MetricName = Annotated[str, StringConstraints(pattern=METRIC)]
 
 
 class Threshold(Model):
@@ -46,8 +48,16 @@ THRESHOLDS: dict[str, Threshold | None] = {
     "replay_lag_seconds": Threshold(warning=60, critical=300, margin=10, hold="PT2M"),  # type: ignore[arg-type]
     "oldest_transaction_seconds": Threshold(warning=3600, critical=14400, margin=60),
     "slot_retained_bytes": Threshold(warning=1e9, critical=1e10, margin=1e8),
-    "recovery_point_age_seconds": Threshold(warning=26 * 3600, critical=50 * 3600),
-    "probe_failed": Threshold(critical=1, hold="PT1M"),  # type: ignore[arg-type]
+    "look_failed": Threshold(critical=1, hold="PT4M"),  # type: ignore[arg-type]
+    "probe_failed": Threshold(critical=1),
+    "checksum_failures": Threshold(critical=1),
+    # What should be there, asked of the repository and the ledger, not of the run that should have made it.
+    "recovery_points": Threshold(critical=0, bad="low"),
+    "recovery_point_age_percent": Threshold(warning=100, critical=200),
+    "undeclared_databases": Threshold(warning=1),
+    "unowned_recovery_points": Threshold(warning=1),
+    "patch_scan_age_seconds": Threshold(warning=8 * DAY, critical=15 * DAY),
+    "drill_age_seconds": Threshold(warning=200 * DAY, critical=380 * DAY),
 }
 
 
@@ -77,6 +87,49 @@ class Route(Model):
     notifiers: tuple[ConnectionId, ...] = Field(min_length=1, description="the first one is tried first, then the next")
 
 
+class Differently(Model):
+    """Thresholds of some targets, where they are not those of all."""
+
+    targets: tuple[str, ...] = Field(min_length=1, description="as kind/name: host/web-01, database/orders")
+    thresholds: dict[MetricName, Threshold | None] = Field(description="metric: its threshold here; null: none")
+
+
+class Silence(Model):
+    """Nobody is told of these targets for a while. What ends is told, and what is still bad afterwards, too."""
+
+    targets: tuple[str, ...] = Field(min_length=1, description="as kind/name")
+    since: AwareDatetime = Field(description="ISO 8601, with its zone")
+    until: AwareDatetime = Field(description="ISO 8601, with its zone; silence always ends")
+    reason: str = Field(min_length=3, description="why")
+
+    @model_validator(mode="after")
+    def _ends(self) -> Silence:
+        if self.until <= self.since:
+            raise ValueError("it ends before it begins")
+        return self
+
+
+class Receipt(Model):
+    """Where it can be seen that a message of a notifier arrived: not that it was sent."""
+
+    notifier: ConnectionId = Field(description="whose messages")
+    connection: ConnectionId = Field(description="of type http: the receiver's own interface")
+    path: str = Field(
+        default="{token}", description="what is asked there; `{token}` is the test's own word, which must come back"
+    )
+
+
+class AlertDrill(Model):
+    """A test alert through every notifier, that must be seen to arrive."""
+
+    schedule: Cron = Field(default="0 10 * * 1", description="cron, in the environment's time zone")
+    wait: PositiveDuration = Field(default="PT2M", validate_default=True, description="it must have arrived by then")
+    receipts: tuple[Receipt, ...] = Field(default=(), description="a notifier without one: a person is asked")
+    response_timeout: PositiveDuration = Field(
+        default="PT8H", validate_default=True, description="how long the person has to type what arrived"
+    )
+
+
 class Retention(Model):
     """For how long samples are kept, rolled up step by step."""
 
@@ -94,13 +147,18 @@ class HealthPolicy(Model):
     thresholds: dict[MetricName, Threshold | None] = Field(
         default={}, description="metric: its threshold; null switches ours off; what is not named keeps ours"
     )
+    differently: tuple[Differently, ...] = Field(default=(), description="other thresholds for some targets")
     absent_after: PositiveDuration = Field(
-        default="PT15M",
-        validate_default=True,
-        description="a metric that is silent for so long is an alarm",
+        default="PT15M", validate_default=True, description="a metric that is silent for so long is an alarm"
+    )
+    silences: tuple[Silence, ...] = Field(
+        default=(), description="nobody is told; whatever an operation works on is silent by itself"
     )
     routes: tuple[Route, ...] = Field(default=(), description="who is told; nobody, if there is none")
     attempts: int = Field(default=3, ge=1, le=10, description="tries of one notifier before the next one is taken")
+    alert_drill: AlertDrill | None = Field(
+        default=AlertDrill(), description="the weekly test of the whole way to whoever is told; never, with null"
+    )
     dead_man: ConnectionId | None = Field(
         default=None, description="of type http: called after each look, so that somebody outside notices its absence"
     )
@@ -110,6 +168,9 @@ class HealthPolicy(Model):
         default="PT30S", validate_default=True, description="a target that does not answer by then is a gap"
     )
 
-    def threshold(self, metric: str) -> Threshold | None:
-        """The threshold of a metric; none where nobody is told of it."""
+    def threshold(self, metric: str, target: str = "") -> Threshold | None:
+        """The threshold of a metric of a target; none where nobody is told of it."""
+        for each in self.differently:
+            if target in each.targets and metric in each.thresholds:
+                return each.thresholds[metric]
         return self.thresholds[metric] if metric in self.thresholds else THRESHOLDS.get(metric)

@@ -24,8 +24,10 @@ from day2.inventory.fields import (
     RepositoryUrl,
     TimeZone,
 )
+from day2.inventory.health import HealthPolicy
 from day2.inventory.patching import PatchException, PatchPolicy, WaveName
 from day2.inventory.policy import BackupPolicy, Encryption, Policies, RestorePolicy, Retention
+from day2.inventory.scaling import Resource, ScalingPolicy
 from day2.inventory.tuning import TuningPolicy
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Encryption",
     "Environment",
     "HealthCheck",
+    "HealthPolicy",
     "Host",
     "Module",
     "ObjectLock",
@@ -44,8 +47,10 @@ __all__ = [
     "Policies",
     "Regions",
     "Repository",
+    "Resource",
     "RestorePolicy",
     "Retention",
+    "ScalingPolicy",
     "Service",
     "Standby",
     "TuningPolicy",
@@ -201,6 +206,7 @@ class Environment(Model):
     databases: tuple[Database, ...] = Field(default=(), description="PostgreSQL databases")
     hosts: tuple[Host, ...] = Field(default=(), description="Linux machines")
     services: tuple[Service, ...] = Field(default=(), description="what people use")
+    resources: tuple[Resource, ...] = Field(default=(), description="what can be scaled")
     modules: tuple[Module, ...] = Field(default=(), description="infrastructure as code")
     patch_exceptions: tuple[PatchException, ...] = Field(
         default=(), description="updates that are late on purpose: the register of exceptions"
@@ -215,10 +221,25 @@ class Environment(Model):
         """The host of that name. Raises KeyError."""
         return {each.name: each for each in self.hosts}[name]
 
+    def resource(self, name: str) -> Resource:
+        """The resource of that name. Raises KeyError."""
+        return {each.name: each for each in self.resources}[name]
+
     @property
     def patched(self) -> tuple[Host, ...]:
         """The hosts that security_patching manages, in the inventory's order."""
         return tuple(each for each in self.hosts if each.patching)
+
+    @property
+    def watched(self) -> tuple[str, ...]:
+        """Everything that health checks look at, as kind/name, in the inventory's order."""
+        return (
+            *(f"host/{each.name}" for each in self.hosts),
+            *(f"database/{each.name}" for each in self.databases),
+            *(f"standby/{each.name}" for each in self.databases if each.standby),
+            *(f"service/{each.name}" for each in self.services if each.health_checks),
+            *(f"repository/{each.name}" for each in self.repositories),
+        )
 
     def repository(self, name: str) -> Repository:
         """The repository of that name. Raises KeyError."""

@@ -11,6 +11,7 @@ from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration, Recipient
 from day2.inventory.health import HealthPolicy
 from day2.inventory.patching import PatchPolicy
+from day2.inventory.scaling import DRIVER_TAGS, ScalingPolicy
 from day2.inventory.tuning import TuningPolicy
 
 # One run covers every target of an environment, so these belong to the run and not to one target.
@@ -47,7 +48,7 @@ class Encryption(Model):
 SCORE = r"^\d-\d-\d-\d-\d$"
 
 # Pydantic puts these into the location of an error; they are not in the file.
-UNION_TAGS = frozenset({"age", "none"})
+UNION_TAGS = frozenset({"age", "none"}) | DRIVER_TAGS
 
 
 def _kind(value: Any) -> str:
@@ -123,3 +124,4 @@ class Policies(Model):
         default=None, description="how databases are tuned; never, if unset"
     )
     health_check: HealthPolicy | None = Field(default=None, description="how everything is watched; never, if unset")
+    scale_resource: ScalingPolicy | None = Field(default=None, description="how resources are scaled; never, if unset")

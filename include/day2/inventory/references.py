@@ -42,6 +42,7 @@ def _repeated_names(environment: Environment) -> Iterator[Finding]:
         "databases": environment.databases,
         "hosts": environment.hosts,
         "services": environment.services,
+        "resources": environment.resources,
         "modules": environment.modules,
         "windows": environment.windows,
         "patch_exceptions": environment.patch_exceptions,

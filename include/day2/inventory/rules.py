@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from day2.inventory import backups, drills, explain, patches, tunings
+from day2.inventory import backups, drills, explain, patches, scalings, tunings
 from day2.inventory.fields import CONNECTION, Model, nearest
 from day2.inventory.model import (
     BackupPolicy,
@@ -50,7 +50,12 @@ def findings(environment: Environment) -> list[Finding]:
         *_wrong_addresses(environment),
     ]
     # A policy that could not be read cannot be asked what it lacks.
-    found = found or [*drills.findings(environment), *patches.findings(environment), *tunings.findings(environment)]
+    found = found or [
+        *drills.findings(environment),
+        *patches.findings(environment),
+        *tunings.findings(environment),
+        *scalings.findings(environment),
+    ]
     # A score is only worth counting when every policy and repository it counts is right.
     return found or list(backups.unreachable_scores(environment))
 

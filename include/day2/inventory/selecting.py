@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 from day2.errors import PlanRefused
 from day2.inventory.fields import nearest
-from day2.inventory.model import Database, Environment, Host
+from day2.inventory.model import Database, Environment, Host, Resource
 
-Target = TypeVar("Target", Database, Host)
+Target = TypeVar("Target", Database, Host, Resource)
 
 
 def select(environment: Environment, names: Iterable[str]) -> tuple[Database, ...]:
@@ -34,6 +34,11 @@ def select_hosts(environment: Environment, names: Iterable[str]) -> tuple[Host, 
     return _chosen(environment.patched, wanted, kind="host", environment=environment.name)
 
 
+def select_resources(environment: Environment, names: Iterable[str]) -> tuple[Resource, ...]:
+    """The resources of these names, in the inventory's order. Raises PlanRefused for unknown and for none."""
+    return _chosen(environment.resources, set(names), kind="resource", environment=environment.name)
+
+
 def _chosen(targets: tuple[Target, ...], wanted: set[str], *, kind: str, environment: str) -> tuple[Target, ...]:
     known = [each.name for each in targets]
     if unknown := sorted(wanted - set(known)):
@@ -47,7 +52,7 @@ def _chosen(targets: tuple[Target, ...], wanted: set[str], *, kind: str, environ
 
 def policy_hash(environment: Environment) -> str:
     """sha256 of every policy as it applies, overrides resolved: the same policy gives the same hash."""
-    policy = {
+    policy: dict[str, Any] = {
         "environment": environment.policies.model_dump(mode="json"),
         "databases": {
             each.name: {
@@ -63,6 +68,8 @@ def policy_hash(environment: Environment) -> str:
             if environment.policies.security_patching
         },
     }
+    if environment.resources:
+        policy["resources"] = {each.name: each.model_dump(mode="json") for each in environment.resources}
     canonical = json.dumps(policy, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
 

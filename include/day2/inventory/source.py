@@ -14,7 +14,9 @@ from day2.inventory.policy import UNION_TAGS
 from day2.inventory.problems import BrokenInventory, Finding, Location, Problem
 
 # These hold lists of named things: `databases/orders` says more than `databases[0]`.
-NAMED = frozenset({"repositories", "databases", "hosts", "services", "modules", "windows", "patch_exceptions"})
+NAMED = frozenset(
+    {"repositories", "databases", "hosts", "services", "resources", "modules", "windows", "patch_exceptions"}
+)
 ABSENT: Any = object()
 
 

@@ -17,6 +17,7 @@ from typing import (
 from typing_extensions import TypedDict
 
 from day2.errors import StepFailed
+from day2.ledger.operation_entries import OPERATION_KINDS, Artefact
 
 
 class Trigger(TypedDict):
@@ -114,16 +115,6 @@ class Unlock(TypedDict):
 
     attempt: int
     targets: list[str]
-
-
-class Artefact(TypedDict):
-    """Something larger that the run left in storage, named by its hash."""
-
-    uri: str
-    sha256: str
-    size: int
-    retain_until: str | None
-    upto: NotRequired[int]  # the last ledger entry it was made from
 
 
 # `try` is a word of Python's own, so these two are written as calls.
@@ -233,83 +224,8 @@ class KeptEvidence(TypedDict):
     artefacts: list[Artefact]
 
 
-class Sighting(TypedDict):
-    """An installed version that was seen to have a replacement, and when first. `key` is `name:arch`."""
-
-    key: str
-    installed: str
-    security: bool
-    first_seen: str
-
-
-class PatchScan(TypedDict):
-    """kind `patch_scan`: what hosts wait for was looked at. `sightings` are the new ones only."""
-
-    attempt: int
-    environment: str
-    at: str
-    hosts: int
-    unreachable: dict[str, str]
-    sightings: list[Sighting]
-    artefacts: list[Artefact]
-
-
-class PatchStanding(TypedDict):
-    """kind `patch_standing`: how many hosts of an environment stand how against the SLA: a point of its trend."""
-
-    attempt: int
-    environment: str
-    summary: dict[str, Any]
-
-
-class TuningLook(TypedDict):
-    """kind `tuning_look`: what was found in a database, and what changes made by hand are told from later."""
-
-    attempt: int
-    environment: str
-    advice: dict[str, Any]
-    seen: dict[str, Any]
-
-
-class TuningNote(TypedDict):
-    """kind `tuning_note`: a step of a change, before it is made. A change whose last one is no end is unfinished."""
-
-    attempt: int
-    environment: str
-    database: str
-    key: str
-    recommendation: dict[str, Any]
-    phase: Literal["apply", "applied", "revert", "reverted", "keep", "kept"]
-    facts: dict[str, Any]
-
-
-class TuningEnd(TypedDict):
-    """kind `tuning_end`: from here on no task of this attempt begins another step of a change."""
-
-    attempt: int
-    environment: str
-
-
-class TuningPutOff(TypedDict):
-    """kind `tuning_put_off`: a change that was due, and was left for another run."""
-
-    attempt: int
-    environment: str
-    database: str
-    key: str
-    recommendation: dict[str, Any]
-    why: str
-
-
-class TuningGain(TypedDict):
-    """kind `tuning_gain`: what the changes that a run kept save: points of the year's cumulative effect."""
-
-    attempt: int
-    environment: str
-    kept: list[dict[str, Any]]
-
-
 KINDS: dict[str, Any] = {
+    **OPERATION_KINDS,
     "plan": Plan,
     "refusal": Refusal,
     "approval": Approval,
@@ -321,13 +237,6 @@ KINDS: dict[str, Any] = {
     "evidence": KeptEvidence,
     "manual_step": ManualStep,
     "sign_off": SignOff,
-    "patch_scan": PatchScan,
-    "patch_standing": PatchStanding,
-    "tuning_look": TuningLook,
-    "tuning_note": TuningNote,
-    "tuning_put_off": TuningPutOff,
-    "tuning_end": TuningEnd,
-    "tuning_gain": TuningGain,
     "corrective_action": CorrectiveAction,
     "corrective_action_closed": CorrectiveActionClosed,
 }

@@ -100,7 +100,7 @@ class Metrics:
             columns = (
                 [ids[each.series] for each in given],
                 [each.at for each in given],
-                [each.value for each in given],
+                [float(each.value) for each in given],
             )
             return self._connection.execute(TAKE, columns).rowcount
 

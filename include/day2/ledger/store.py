@@ -33,6 +33,7 @@ READ = """
      where seq > %(after)s and seq <= %(upto)s
        and (%(kind)s::text is null or kind = %(kind)s)
        and (%(run)s::text is null or run = %(run)s)
+       and (%(dag)s::text is null or starts_with(run, %(dag)s || '/'))
        and (%(since)s::text is null or recorded_at >= %(since)s)
        and (%(until)s::text is null or recorded_at < %(until)s)
      order by seq
@@ -135,21 +136,28 @@ class Ledger:
         *,
         kind: str | None = None,
         run: str | None = None,
+        dag: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Iterator[Entry]:
-        """The entries in order, streamed. `since` is included, `until` is not."""
+        """The entries in order, streamed. `since` is included, `until` is not; `dag` has those of all its runs."""
         since_text, until_text = (timestamp(each) if each else None for each in (since, until))
-        return map(Entry.of, self.links(kind=kind, run=run, since=since_text, until=until_text))
+        return map(Entry.of, self.links(kind=kind, run=run, dag=dag, since=since_text, until=until_text))
 
     def links(self, **filters: str | None) -> Iterator[Link]:
         """The same as stored text, for checking and export: up to the head at the time of the first read."""
         head = self.head()
-        wanted = {"kind": None, "run": None, "since": None, "until": None, "page": PAGE} | filters
+        wanted = {"kind": None, "run": None, "dag": None, "since": None, "until": None, "page": PAGE} | filters
         after, upto = 0, head.seq if head else 0
         while page := self._rows(READ, {**wanted, "after": after, "upto": upto}):
             yield from page
             after = page[-1].seq
+
+    def began_at(self) -> datetime | None:
+        """When its first entry was written; none in an empty ledger."""
+        with translated():
+            row = self.connection.execute("select recorded_at from ledger.entry order by seq limit 1").fetchone()
+        return datetime.fromisoformat(row[0]) if row else None
 
     def settled_at(self) -> datetime:
         """The database's time, after every append that had begun is in: a period up to it is complete."""

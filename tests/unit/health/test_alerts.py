@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from day2.metrics.thresholds import Change, Level, Rule, Seen
-from day2.operations.health_check.alerts import About, Alert, messages, quiet
+from day2.operations.health_check.about import About
+from day2.operations.health_check.alerts import Alert, quiet
+from day2.operations.health_check.messages import messages
 
 AT = datetime(2027, 3, 7, 3, 0, tzinfo=UTC)
 DISK = About("disk", "percent", "remove what is not needed, or grow the file system")

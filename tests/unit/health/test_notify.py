@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from day2.errors import Unavailable
 from day2.inventory.health import Route
-from day2.operations.health_check.alerts import Message
+from day2.operations.health_check.messages import Message
 from day2.operations.health_check.notify import deliver, route
 
 MESSAGE = Message("critical", "[CRITICAL] disk", "all that on-call needs", ("k",), ())

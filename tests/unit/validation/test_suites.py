@@ -112,6 +112,21 @@ GOOD: dict[str, dict[str, Any]] = {
         "redundant": True,
         "leftovers": 0,
     },
+    "scale_resource": {
+        "target": "workers",
+        "size_decided": "3",
+        "size_present": "3",
+        "in_service": True,
+        "use_needed": True,
+        "use_known": True,
+        "sizes_moved": 1,
+        "sizes_at_once": 1,
+        "out_of_bounds": 0,
+        "out_of_bounds_allowed": 0,
+        "cost_an_hour": 1.5,
+        "cost_allowed": 1.5,
+        "cooldown_left_seconds": 0.0,
+    },
     "security_patching": {
         "target": "web-01",
         "scanned_after": True,
@@ -247,6 +262,15 @@ LIES: dict[str, list[tuple[dict[str, Any], set[str]]]] = {
         ({"lost_by_failback": 1}, {"lost_by_failback"}),
         ({"redundant": False}, {"redundant"}),
         ({"leftovers": 1}, {"leftovers"}),
+    ],
+    "scale_resource": [
+        ({"size_present": "2"}, {"size"}),
+        ({"in_service": False}, {"in_service"}),
+        ({"use_known": False}, {"use"}),
+        ({"sizes_moved": 2}, {"step"}),
+        ({"out_of_bounds": 1}, {"bounds"}),
+        ({"cost_an_hour": 1.51}, {"budget"}),
+        ({"cooldown_left_seconds": 0.5}, {"cooldown"}),
     ],
     "security_patching": [
         ({"scanned_after": False}, {"scanned_after"}),
@@ -437,3 +461,9 @@ def test_a_host_that_needed_no_reboot_and_one_for_which_nothing_was_meant_pass()
 def test_a_change_that_was_reverted_and_showed_no_gain_passes():
     row = GOOD["performance_tuning_changes"] | {"outcome": "reverted", "kept": False, "gain_shown": False}
     assert run([row], "performance_tuning_changes").passed
+
+
+def test_a_resource_that_stays_needs_no_step_and_one_by_hand_no_measured_use():
+    staying = {"sizes_moved": 0}
+    by_hand = {"target": "spool", "use_needed": False, "use_known": False}
+    assert run([GOOD["scale_resource"] | staying, GOOD["scale_resource"] | by_hand], "scale_resource").passed

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from day2.errors import StepFailed
 from day2.ledger import Ledger
 from day2.ledger.probe import Sample
-from day2.operations.dr_drill import attempt, health, measures, samples
+from day2.operations import service_probe
+from day2.operations.dr_drill import attempt, measures, samples
 from day2.operations.dr_drill.measures import Rpo
 from day2.operations.dr_drill.story import LOOK, Question, Story, failed, wait
 from day2.operations.dr_drill.strategy import FORWARD
@@ -56,7 +57,7 @@ def verify(ledger: Ledger, question: Question) -> dict[str, Any]:
         **measures.rto(declared_at, first.answered_at, measures.steps(story.entries, question.target, FORWARD)),
         **_loss(story, declared_at, first, recovered),
         "assertions": _assertions(question),
-        "health": [each for service in question.services for each in health.check(service, question.connect)],
+        "health": [each for service in question.services for each in service_probe.check(service, question.connect)],
     }
     _log(question.target, told)
     _require(question, told)

@@ -1,29 +1,21 @@
-"""From changes of level to messages: what, where, how bad, since when it was well, and what to do next. Pure."""
+"""From changes of level to alerts: what, where, how bad, since when it was well, and what to do next. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Literal
 
+from day2.inventory.model import Environment
+from day2.ledger.metrics import Series
 from day2.metrics.thresholds import Change, Level, Rule
+from day2.operations.health_check import looking
+from day2.operations.health_check.about import About, about
 from day2.units import size, utc
 
 Severity = Literal["critical", "warning", "info"]
 SEVERITY: dict[Level, Severity] = {"critical": "critical", "absent": "critical", "warning": "warning", "ok": "info"}
 ORDER: dict[Severity, int] = {"critical": 0, "warning": 1, "info": 2}
-# More changes of one target in one look than this are one message: whoever is woken reads the first lines only.
-MOST = 4
-
-
-@dataclass(frozen=True)
-class About:
-    """What is known of a metric beside its value: how to read it, and what helps when it is bad."""
-
-    says: str
-    unit: str = ""
-    next_step: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +31,7 @@ class Alert:
     about: About
     owner: str = ""
     link: str = ""
+    note: str = ""
     silenced: str = ""
 
     @property
@@ -62,41 +55,18 @@ class Alert:
         return f"{self.about.says} of {self.part}" if self.part else self.about.says
 
 
-@dataclass(frozen=True)
-class Message:
-    """What is sent: one alert, or several of one target. `keys` has all of them."""
-
-    severity: Severity
-    title: str
-    body: str
-    keys: tuple[str, ...]
-    alerts: tuple[Alert, ...]
+def of(here: Environment, changed: tuple[Series, Rule, Change], *, note: str = "", link: str = "") -> Alert:
+    """The alert that a change of level is."""
+    series, rule, change = changed
+    return Alert(
+        here.name, series.target, series.metric, series.part, change, rule, about(series.metric),
+        owner=looking.owner(here, series.target), link=link, note=note,
+    )  # fmt: skip
 
 
-def quiet(alerts: Iterable[Alert], at_work: Mapping[str, str]) -> list[Alert]:
-    """The same, with those silenced whose target is being worked on: `at_work` has the operation by target.
-
-    What was critical before the work began is not silenced when it ends: an end is always told.
-    """
-    return [
-        replace(each, silenced=f"{at_work[each.target]} is at work on it")
-        if each.target in at_work and not each.resolved
-        else each
-        for each in alerts
-    ]
-
-
-def messages(alerts: Iterable[Alert], *, most: int = MOST) -> list[Message]:
-    """What to send, worst first: nothing for silenced ones, one message for a target on which much changed at once."""
-    told = sorted((each for each in alerts if not each.silenced), key=lambda each: (each.target, each.key))
-    found: list[Message] = []
-    for _target, some in groupby(told, key=lambda each: each.target):
-        of_target = sorted(some, key=lambda each: (ORDER[each.severity], each.key))
-        if len(of_target) > most:
-            found.append(_many(of_target))
-        else:
-            found += [_one(each) for each in of_target]
-    return sorted(found, key=lambda each: (ORDER[each.severity], each.title))
+def quiet(alerts: Iterable[Alert], silent: Callable[[str], str]) -> list[Alert]:
+    """The same, with those silenced whose target `silent` has a reason for: an end is always told."""
+    return [each if each.resolved else replace(each, silenced=silent(each.target)) for each in alerts]
 
 
 def said(value: float, unit: str) -> str:
@@ -106,21 +76,8 @@ def said(value: float, unit: str) -> str:
     return f"{value:.1f} %" if unit == "percent" else f"{value:,.4g} {unit}".strip()
 
 
-def _one(alert: Alert) -> Message:
-    return Message(alert.severity, _title(alert), "\n".join(_lines(alert)), (alert.key,), (alert,))
-
-
-def _many(alerts: Sequence[Alert]) -> Message:
-    worst = alerts[0]
-    title = f"[{worst.severity.upper()}] {worst.environment}: {worst.target}: {len(alerts)} changes at once"
-    first = "\n".join(_lines(worst))
-    rest = "\n".join(f"- {_title(each)}" for each in alerts[1:])
-    return Message(
-        worst.severity, title, f"{first}\n\nAlso:\n{rest}", tuple(each.key for each in alerts), tuple(alerts)
-    )
-
-
-def _title(alert: Alert) -> str:
+def title(alert: Alert) -> str:
+    """An alert in one line."""
     head = "RESOLVED" if alert.resolved else alert.severity.upper()
     if alert.change.after == "absent":
         return f"[{head}] {alert.environment}: {alert.target}: nothing is heard of {alert.what}"
@@ -128,11 +85,13 @@ def _title(alert: Alert) -> str:
     return f"[{head}] {alert.environment}: {alert.target}: {alert.what} is {value}"
 
 
-def _lines(alert: Alert) -> Iterable[str]:
+def lines(alert: Alert) -> Iterable[str]:
     """All that on-call needs, without looking anything up."""
     change, unit = alert.change, alert.about.unit
-    yield _title(alert)
+    yield title(alert)
     yield f"Level: {change.before} → {change.after} at {utc(change.at)}"
+    if alert.note:
+        yield f"Seen: {alert.note}"
     if limit := _limit(alert):
         yield f"Threshold: {limit}"
     if change.seen and change.after == "absent":

@@ -6,7 +6,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from day2.errors import Day2Error
@@ -17,16 +17,18 @@ from day2.metrics.thresholds import Change, Rule, Seen, Standing
 from day2.operations.health_check.host_look import Value
 
 log = logging.getLogger("day2")
+FAILED = "look_failed"
 # Looks at one target: a function that raises Day2Error where it does not answer.
 Look = Callable[[], Iterable[Value]]
 
 
 @dataclass(frozen=True)
 class Looked:
-    """What one cycle saw: samples, and which targets gave none and why."""
+    """What one cycle saw: samples, which targets gave none and why, and what a number alone does not say."""
 
     samples: tuple[Sample, ...]
     gaps: Mapping[str, str] = field(default_factory=dict)
+    notes: Mapping[Series, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,18 +41,34 @@ class Judged:
 
 
 def look(looks: Mapping[str, tuple[Look, ...]], policy: HealthPolicy) -> Looked:
-    """Look at every target, `at_once` at a time. One that does not answer is a gap and never stops the others."""
+    """Look at every target, `at_once` at a time. One that does not answer is a gap and never stops the others.
+
+    Whether it answered is a metric of its own: `look_failed`, 0 or 1.
+    """
     samples: list[Sample] = []
-    gaps: dict[str, str] = {}
+    notes: dict[Series, str] = {}
+    gaps: dict[str, list[str]] = {}
     jobs = [(target, each) for target, some in looks.items() for each in some]
     with ThreadPoolExecutor(policy.at_once) as pool:
-        for target, found in pool.map(lambda job: (job[0], _one(*job)), jobs):
+        for target, at, found in pool.map(lambda job: (job[0], *_one(*job)), jobs):
             if isinstance(found, Day2Error):
                 log.warning("%s: a gap: %s", target, found.happened)
-                gaps[target] = f"{gaps[target]}; {found.happened}" if target in gaps else found.happened
-            else:
-                samples += found
-    return Looked(tuple(samples), gaps)
+                gaps.setdefault(target, []).append(found.happened)
+                continue
+            samples += [Sample(Series(target, each.metric, each.part), at, each.value) for each in found]
+            notes |= {Series(target, each.metric, each.part): each.note for each in found if each.note}
+    why = {target: "; ".join(some) for target, some in gaps.items()}
+    now = datetime.now(UTC)
+    samples += [Sample(Series(target, FAILED), now, float(target in why)) for target in looks]
+    notes |= {Series(target, FAILED): told for target, told in why.items()}
+    return Looked(tuple(samples), why, notes)
+
+
+def with_more(looked: Looked, more: Mapping[str, Iterable[Value]], *, at: datetime) -> Looked:
+    """The same, with values that were not asked of their targets: what the ledger knows of them."""
+    values = [(target, each) for target, found in more.items() for each in found]
+    some = [Sample(Series(target, each.metric, each.part), at, each.value) for target, each in values]
+    return replace(looked, samples=(*looked.samples, *some))
 
 
 def judge(
@@ -64,7 +82,7 @@ def judge(
     changes: list[tuple[Series, Rule, Change]] = []
     dropped: dict[str, int] = defaultdict(int)
     for series in sorted(new.keys() | known.keys()):
-        limit = policy.threshold(series.metric)
+        limit = policy.threshold(series.metric, series.target)
         if limit is None:
             continue
         rule = rule_of(limit, policy)
@@ -96,10 +114,10 @@ def rule_of(limit: Threshold, policy: HealthPolicy) -> Rule:
     return Rule(limit.warning, limit.critical, limit.bad == "high", limit.margin, limit.hold, policy.absent_after)
 
 
-def _one(target: str, each: Look) -> list[Sample] | Day2Error:
+def _one(target: str, each: Look) -> tuple[datetime, list[Value] | Day2Error]:
+    """What a look saw, and when it ended."""
     try:
-        values = list(each())
+        found: list[Value] | Day2Error = list(each())
     except Day2Error as error:
-        return error
-    at = datetime.now(UTC)
-    return [Sample(Series(target, value.metric, value.part), at, value.value) for value in values]
+        found = error
+    return datetime.now(UTC), found

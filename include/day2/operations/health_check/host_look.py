@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,25 +18,30 @@ MARK = "--"
 LOOK = (
     f"set -e; head -n 1 /proc/stat; sleep {PAUSE}; head -n 1 /proc/stat; echo {MARK}; cat /proc/loadavg; nproc; "
     f"echo {MARK}; cat /proc/meminfo; echo {MARK}; cat /proc/net/dev; echo {MARK}; "
-    f"df -P -k -l -x tmpfs -x devtmpfs -x squashfs -x overlay; echo {MARK}; "
-    "df -P -i -l -x tmpfs -x devtmpfs -x squashfs -x overlay"
+    f"df -P -k -l -x devtmpfs -x squashfs -x overlay; echo {MARK}; df -P -i -l -x devtmpfs -x squashfs -x overlay"
 )
+# Kept in memory by the system for itself; somebody else's file system in memory is one that fills.
+SYSTEM = re.compile(r"^/(dev|proc|run|sys)(/|$)")
 # /proc/stat: user nice system idle iowait irq softirq steal (proc_stat(5)); guest time is in user already.
 IDLE, IOWAIT, STEAL, FIELDS = 3, 4, 7, 8
 
 
 @dataclass(frozen=True)
 class Value:
-    """One value. `part` is of what: a mount point, a network interface; empty for the host as a whole."""
+    """One value. `part` is of what: a mount point, a network interface; empty for the host as a whole.
+
+    `note` is what a number cannot say: which ones, or why.
+    """
 
     metric: str
     value: float
     part: str = ""
+    note: str = ""
 
 
-def look(shell: Shell) -> tuple[Value, ...]:
-    """Every value of one look. Raises Unavailable where the host does not answer, StepFailed for another answer."""
-    said = require(shell, "sh", "-c", LOOK, seconds=SECONDS)
+def look(shell: Shell, *, seconds: float = SECONDS) -> tuple[Value, ...]:
+    """Every value of one look. Raises Unavailable where it does not answer in time, StepFailed for another answer."""
+    said = require(shell, "sh", "-c", LOOK, seconds=seconds)
     try:
         return tuple(parse(said))
     except (ValueError, IndexError, KeyError) as error:
@@ -105,8 +111,9 @@ def _filesystems(lines: list[str], what: str, unit: int) -> Iterator[Value]:
     seen = set()
     for line in lines[1:]:
         device, total, used, free, _percent, mount = line.split(maxsplit=5)
-        if device in seen or not total.isdigit() or not int(total):
-            continue  # one without a limit: btrfs has no inodes to run out of
+        # One without a limit: btrfs has no inodes to run out of. All in memory are called the same.
+        if (device in seen and device != "tmpfs") or SYSTEM.match(mount) or not total.isdigit() or not int(total):
+            continue
         seen.add(device)
         yield Value(f"{what}_total", int(total) * unit, mount)
         yield Value(f"{what}_used", int(used) * unit, mount)

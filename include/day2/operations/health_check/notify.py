@@ -9,7 +9,7 @@ from typing import Any
 
 from day2.errors import Day2Error
 from day2.inventory.health import Route
-from day2.operations.health_check.alerts import Message
+from day2.operations.health_check.messages import Message
 
 log = logging.getLogger("day2")
 # Gives a message away and returns what the receiver answered. Raises Day2Error, OSError.

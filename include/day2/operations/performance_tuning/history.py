@@ -82,15 +82,7 @@ def note(
 ) -> dict[str, Any]:
     """The body of the entry before each step that changes something; `step` is its name and what it needs."""
     phase, facts = step
-    return {
-        "attempt": attempt,
-        "environment": environment,
-        "database": database,
-        "key": item.key,
-        "recommendation": asdict(item),
-        "phase": phase,
-        "facts": dict(facts),
-    }
+    return _about(environment, database, item, attempt) | {"phase": phase, "facts": dict(facts)}
 
 
 def courses(ledger: Ledger, environment: str, database: str) -> list[Course]:
@@ -106,14 +98,7 @@ def has_ended(ledger: Ledger, run: str, *, attempt: int) -> bool:
 
 def put_off(environment: str, database: str, item: Recommendation, why: str, *, attempt: int) -> dict[str, Any]:
     """The body of the entry of a change that was due, and was left for another run."""
-    return {
-        "attempt": attempt,
-        "environment": environment,
-        "database": database,
-        "key": item.key,
-        "recommendation": asdict(item),
-        "why": why,
-    }
+    return _about(environment, database, item, attempt) | {"why": why}
 
 
 def last_patched(ledger: Ledger, environment: str, host: str, *, since: datetime) -> datetime | None:
@@ -125,6 +110,17 @@ def last_patched(ledger: Ledger, environment: str, host: str, *, since: datetime
         if each.run.startswith(dag) and (body["step"], body["target"]) == ("patch", host) and _changed(body):
             found = datetime.fromisoformat(body["ended"])
     return found
+
+
+def _about(environment: str, database: str, item: Recommendation, attempt: int) -> dict[str, Any]:
+    """What every entry about one change says of it."""
+    return {
+        "attempt": attempt,
+        "environment": environment,
+        "database": database,
+        "key": item.key,
+        "recommendation": asdict(item),
+    }
 
 
 def _changed(outcome: Mapping[str, Any]) -> bool:

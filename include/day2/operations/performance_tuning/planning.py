@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,7 +53,7 @@ class Chosen:
     """What is to be tried, best first; and what the policy would allow, and is put off, with the reason."""
 
     changes: tuple[Recommendation, ...] = ()
-    put_off: tuple[tuple[Recommendation, str], ...] = field(default=())
+    put_off: tuple[tuple[Recommendation, str], ...] = ()
 
 
 def make(request: Request, looks: Mapping[str, Looked], *, freezes: Sequence[Freeze], now: datetime) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""How the size of each kind of resource is read and changed."""
