@@ -7,17 +7,19 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from day2 import inventory
-from day2.airflow import connections, sources
+from day2.airflow import connections, health_check, sources
 from day2.errors import PlanRefused, Unavailable
 from day2.inventory.health import HealthPolicy
 from day2.ledger.metrics import Sample, Series
 from day2.metrics.openmetrics import OPENMETRICS
+from day2.operations.health_check import cycle
 
 TOKEN = secrets.token_urlsafe(24)
 NOW = datetime.now(UTC)
@@ -182,10 +184,11 @@ def http(**fields: Any) -> str:
 @pytest.mark.parametrize(
     ("fields", "url"),
     [
-        ({"host": "prom"}, "http://prom"),
-        ({"host": "prom", "port": 9090, "schema": "https"}, "https://prom:9090"),
-        ({"host": "https://prom.example.com/tenant/", "port": 443}, "https://prom.example.com:443/tenant"),
-        ({"host": "http://prom:9090/x", "port": 1, "schema": "https"}, "http://prom:9090/x"),
+        ({"host": "prom"}, "http://prom/"),
+        ({"host": "prom", "port": 9090, "schema": "https"}, "https://prom:9090/"),
+        ({"host": "https://prom.example.com/tenant/", "port": 443}, "https://prom.example.com:443/tenant/"),
+        ({"host": "http://prom:9090/x", "port": 1, "schema": "https"}, "http://prom:9090/x/"),
+        ({"host": "prom", "extra": {"path": "/select/0"}}, "http://prom/select/0"),
     ],
 )
 def test_a_connection_says_where_a_prometheus_is(
@@ -223,3 +226,14 @@ def test_a_source_that_cannot_be_opened_is_a_gap_of_its_targets_and_the_others_a
     assert missing.samples == down.samples == ()
     with pytest.raises(PlanRefused, match="no connection 'nobody'"):
         list(sources.history(environment, policy, (NOW, NOW), now=NOW))
+
+
+def test_a_look_has_what_other_sources_say_and_nothing_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, load = Series("host/web-01", "cpu_percent"), Series("host/web-01", "load")
+    own = cycle.Looked((Sample(cpu, NOW, 1.0),), {}, {cpu: "a note"})
+    other = cycle.Looked((Sample(load, NOW, 2.0), Sample(cpu, NOW, 3.0)), {"host/web-02": "nothing of it"})
+    monkeypatch.setattr(sources, "look", lambda *_, **__: [other])
+    known = SimpleNamespace(newest=lambda since, until: [Sample(cpu, NOW, 3.0)])
+    environment = {each.name: each for each in inventory.environments()}["production"]
+    found = health_check._elsewhere(own, environment, ["host/web-01"], known)
+    assert found == cycle.Looked((*own.samples, Sample(load, NOW, 2.0)), other.gaps, own.notes)

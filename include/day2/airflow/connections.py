@@ -62,14 +62,20 @@ def prometheus(connection: str, *, seconds: float = 30.0) -> Prometheus:
     """
     from day2.metrics.prometheus import Prometheus
 
-    found = _get(connection)
+    found = get(connection)
     extra = found.extra_dejson
     headers = {str(key): str(value) for key, value in extra.get("headers", {}).items()}
     if found.password and not found.login:
         headers.setdefault("Authorization", f"Bearer {found.password}")
     login = (found.login, found.password or "") if found.login else None
     verify = extra.get("verify", True)
-    return Prometheus(_url(connection, found), login, headers, verify, seconds)
+    if not found.host:
+        raise PlanRefused(
+            f"the connection {connection!r} lacks a host",
+            left="nothing was touched",
+            next_step="complete the connection in Airflow's secrets backend",
+        )
+    return Prometheus(url(found), login, headers, verify, seconds)
 
 
 def cloudwatch(connection: str) -> CloudWatch:
@@ -82,25 +88,10 @@ def cloudwatch(connection: str) -> CloudWatch:
 def token(connection: str) -> str | None:
     """The password of a connection that may be missing; none where it is, and where it is empty."""
     try:
-        found: str | None = _get(connection).password
+        found: str | None = get(connection).password
     except PlanRefused:
         return None
     return found or None
-
-
-def _url(connection: str, found: Any) -> str:
-    """Where an http connection leads: type `http` says its scheme in the host or in the schema field."""
-    if not found.host:
-        raise PlanRefused(
-            f"the connection {connection!r} lacks a host",
-            left="nothing was touched",
-            next_step="complete the connection in Airflow's secrets backend",
-        )
-    whole = found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}"
-    place = urlparse(whole)
-    if found.port and place.port is None:
-        place = place._replace(netloc=f"{place.netloc}:{found.port}")
-    return place.geturl().rstrip("/")
 
 
 def store(repository: Repository) -> Store:
@@ -148,9 +139,10 @@ def url(found: Any) -> str:
     """The URL of a connection of type http: its host, port and schema, and the extra `path`; empty without a host."""
     if not found.host:
         return ""
-    base = found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}"
-    port = f":{found.port}" if found.port else ""
-    return f"{base.rstrip('/')}{port}/{str(found.extra_dejson.get('path', '')).lstrip('/')}"
+    base = urlparse(found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}")
+    if found.port and base.port is None:  # the host may be a whole URL, with its own path
+        base = base._replace(netloc=f"{base.netloc}:{found.port}")
+    return f"{base.geturl().rstrip('/')}/{str(found.extra_dejson.get('path', '')).lstrip('/')}"
 
 
 def recipients(policy: BackupPolicy) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from day2.inventory import cron
+from day2.inventory.health import HealthPolicy
 from day2.inventory.model import Environment
 from day2.ledger.metrics import Sample, Series
 from day2.ledger.tally import BUSY, Tally
@@ -64,7 +65,13 @@ def exposed(environment: Environment, facts: Facts) -> list[Exposed]:
         Exposed(each.series.metric, labels[each.series], each.value, says=f"{each.series.metric}, as seen last")
         for each in shown
     ]
-    standing = {series: each for series, each in facts.standings.items() if not _gone(series.target, owner)}
+    policy = environment.policies.health_check or HealthPolicy()
+    standing = {
+        series: each
+        for series, each in facts.standings.items()
+        # What lost its threshold stands where it stood then: that says nothing any more.
+        if not _gone(series.target, owner) and policy.threshold(series.metric, series.target)
+    }
     for series, each in sorted(standing.items())[:MOST_SERIES]:
         found += _standing({**labels[series], "metric": series.metric}, each)
     found += _objectives(environment, whole)

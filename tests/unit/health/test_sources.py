@@ -135,9 +135,20 @@ def test_a_target_is_known_by_its_tag_else_by_its_address() -> None:
     found = {each.target: each.instance for each in sources.targets(fleet(), "prometheus")}
     assert found == {
         "host/db-01": "10.0.0.5", "host/web-01": "w1", "database/orders": "10.0.0.5", "standby/orders": "w1",
-        "database/rds": "rds-1", "database/bare": "bare",
+        "database/rds": "rds-1",
     }  # fmt: skip
-    assert {each.target: each.instance for each in sources.targets(fleet(), "cloudwatch")}["host/web-01"] == "i-1"
+
+
+def test_cloudwatch_is_asked_only_for_what_has_an_id_there() -> None:
+    found = {each.target: each.instance for each in sources.targets(fleet(), "cloudwatch")}
+    assert found == {"host/web-01": "i-1", "standby/orders": "i-1", "database/rds": "rds-1"}
+
+
+def test_a_point_that_is_known_already_is_not_told_again() -> None:
+    known, other = Series("host/a", "x"), Series("host/a", "y")
+    looked = cycle.Looked((Sample(known, NOW, 1.0), Sample(other, NOW, 1.0)))
+    assert sources.unseen(looked, {known: NOW}).samples == (Sample(other, NOW, 1.0),)
+    assert sources.unseen(looked, {known: NOW - timedelta(minutes=1)}) == looked
 
 
 def test_what_several_sources_saw_is_one_look() -> None:

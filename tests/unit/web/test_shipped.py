@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from day2.inventory.health import THRESHOLDS
+from day2.operations.health_check.about import ABOUT
 from day2.web import exposed
 
 ROOT = Path(__file__).parents[3]
@@ -25,7 +25,7 @@ def asked(text: str) -> set[str]:
 @pytest.mark.parametrize("text", [BOARD, RULES], ids=["dashboard", "rules"])
 def test_every_metric_that_is_asked_for_is_offered(text: str) -> None:
     assert len(asked(text)) > 8
-    assert asked(text) - exposed.names(THRESHOLDS) == set()
+    assert asked(text) - exposed.names(ABOUT) == set()
 
 
 def test_every_value_of_ours_is_on_the_dashboard_or_in_a_rule() -> None:

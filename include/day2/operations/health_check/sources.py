@@ -64,15 +64,22 @@ def targets(environment: Environment, kind: str) -> tuple[Of, ...]:
     """Hosts, databases and their standbys, as sources of a kind know them.
 
     The tag `<kind>_instance` says it, else `instance`; else it is a host's address, and of a database its host's.
+    CloudWatch knows nobody by an address: what has no tag is not asked of it.
     """
-    hosts = {each.name: _instance(each.tags, kind) or each.address for each in environment.hosts}
+    addresses = {each.name: each.address if kind != "cloudwatch" else "" for each in environment.hosts}
+    hosts = {each.name: _instance(each.tags, kind) or addresses[each.name] for each in environment.hosts}
     found = [Of(f"host/{name}", instance) for name, instance in hosts.items()]
     for each in environment.databases:
-        instance = _instance(each.tags, kind) or hosts.get(each.host or "", each.name)
-        found.append(Of(f"database/{each.name}", instance))
-        if each.standby and each.standby.host in hosts:
-            found.append(Of(f"standby/{each.name}", hosts[each.standby.host]))
-    return tuple(found)
+        found.append(Of(f"database/{each.name}", _instance(each.tags, kind) or hosts.get(each.host or "", "")))
+        if each.standby:
+            found.append(Of(f"standby/{each.name}", hosts.get(each.standby.host or "", "")))
+    return tuple(each for each in found if each.instance)
+
+
+def unseen(looked: Looked, newest: Mapping[Series, datetime]) -> Looked:
+    """The same without what is known already: a point of CloudWatch is there until the next one comes."""
+    new = (each for each in looked.samples if each.series not in newest or each.at > newest[each.series])
+    return replace(looked, samples=tuple(new))
 
 
 def together(own: Looked, others: Iterable[Looked]) -> Looked:
