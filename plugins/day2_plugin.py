@@ -11,7 +11,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 class Day2Plugin(AirflowPlugin):
-    """Names our timetable, so that a DAG that was written down with it can be read again."""
+    """Names our timetable, so that a DAG that was written down with it can be read again, and our pages."""
 
     name = "day2"
 
@@ -21,3 +21,10 @@ class Day2Plugin(AirflowPlugin):
         from day2.airflow.timetable import OffsetCronTimetable
 
         return [OffsetCronTimetable]
+
+    @property
+    def fastapi_apps(self) -> list[Any]:  # type: ignore[override]
+        """Asked for only by the API server, which has paid for FastAPI already."""
+        from day2.web.app import app
+
+        return [{"app": app, "url_prefix": "/day2", "name": "Day 2"}]

@@ -184,8 +184,9 @@ import sys
 from airflow import plugins_manager
 plugins, errors = plugins_manager._get_plugins()
 assert not errors, errors
-print("day2.airflow.timetable" in sys.modules, *sorted(plugins_manager.get_timetables_plugins()))
+loaded = [each in sys.modules for each in ("day2.airflow.timetable", "day2.web.app")]
+print(*loaded, *sorted(plugins_manager.get_timetables_plugins()))
 """
     env = os.environ | {"PYTHONPATH": str(ROOT / "include")}
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True, env=env)
-    assert done.stdout.splitlines()[-1] == "False day2.airflow.timetable.OffsetCronTimetable"
+    assert done.stdout.splitlines()[-1] == "False False day2.airflow.timetable.OffsetCronTimetable"

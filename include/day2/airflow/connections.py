@@ -15,6 +15,8 @@ from day2.repository.store import Store
 if TYPE_CHECKING:
     from day2.hosts.shell import Ssh
     from day2.ledger import Ledger
+    from day2.metrics.cloudwatch import CloudWatch
+    from day2.metrics.prometheus import Prometheus
 
 FROM_CONNECTION = "connection:"
 POSTGRES_PORT = 5432
@@ -50,6 +52,46 @@ def aws(connection: str, service: str) -> Any:
 
     get(connection)
     return AwsBaseHook(aws_conn_id=connection, client_type=service).get_conn()
+
+
+def prometheus(connection: str, *, seconds: float = 30.0) -> Prometheus:
+    """The Prometheus behind a connection of type http.
+
+    Its host may be a whole URL, with a path. Its login and password are for basic authentication; a password alone is
+    a bearer token. Of its extra, `headers` are sent, and `verify` is false, or the file of a certificate authority.
+    """
+    from day2.metrics.prometheus import Prometheus
+
+    found = get(connection)
+    extra = found.extra_dejson
+    headers = {str(key): str(value) for key, value in extra.get("headers", {}).items()}
+    if found.password and not found.login:
+        headers.setdefault("Authorization", f"Bearer {found.password}")
+    login = (found.login, found.password or "") if found.login else None
+    verify = extra.get("verify", True)
+    if not found.host:
+        raise PlanRefused(
+            f"the connection {connection!r} lacks a host",
+            left="nothing was touched",
+            next_step="complete the connection in Airflow's secrets backend",
+        )
+    return Prometheus(url(found), login, headers, verify, seconds)
+
+
+def cloudwatch(connection: str) -> CloudWatch:
+    """CloudWatch, in the region and with the credentials of a connection of type aws."""
+    from day2.metrics.cloudwatch import CloudWatch
+
+    return CloudWatch(aws(connection, "cloudwatch"))
+
+
+def token(connection: str) -> str | None:
+    """The password of a connection that may be missing; none where it is, and where it is empty."""
+    try:
+        found: str | None = get(connection).password
+    except PlanRefused:
+        return None
+    return found or None
 
 
 def store(repository: Repository) -> Store:
@@ -97,9 +139,10 @@ def url(found: Any) -> str:
     """The URL of a connection of type http: its host, port and schema, and the extra `path`; empty without a host."""
     if not found.host:
         return ""
-    base = found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}"
-    port = f":{found.port}" if found.port else ""
-    return f"{base.rstrip('/')}{port}/{str(found.extra_dejson.get('path', '')).lstrip('/')}"
+    base = urlparse(found.host if "://" in found.host else f"{found.schema or 'http'}://{found.host}")
+    if found.port and base.port is None:  # the host may be a whole URL, with its own path
+        base = base._replace(netloc=f"{base.netloc}:{found.port}")
+    return f"{base.geturl().rstrip('/')}/{str(found.extra_dejson.get('path', '')).lstrip('/')}"
 
 
 def recipients(policy: BackupPolicy) -> tuple[str, ...]:

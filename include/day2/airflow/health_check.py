@@ -13,12 +13,13 @@ from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, findings, notifiers, run, scaling, steps, telling
+from day2.airflow import connections, findings, notifiers, run, scaling, sources, steps, telling
 from day2.errors import Day2Error
 from day2.inventory import Environment, HealthPolicy
 
 if TYPE_CHECKING:
     from day2.ledger import Ledger, Outcome
+    from day2.ledger.metrics import Metrics
     from day2.operations.health_check.cycle import Judged, Looked
     from day2.operations.health_check.messages import Message
     from day2.operations.health_check.notify import Try
@@ -56,12 +57,12 @@ def look(environment_name: str) -> dict[str, Any]:
             connections.store,
         )
         looks = looking.looks(here, reach, chosen, now=at)
-        if planned["dry_run"]:
-            _say(cycle.look(looks, rules))
-            raise AirflowSkipException("dry run: nothing is kept, and nobody is told")
         metrics = Metrics(ledger, here.name)
+        if planned["dry_run"]:
+            _say(_elsewhere(cycle.look(looks, rules), here, chosen, metrics))
+            raise AirflowSkipException("dry run: nothing is kept, and nobody is told")
         with acting(ledger, here.name, "look") as outcome:
-            looked = cycle.look(looks, rules)
+            looked = _elsewhere(cycle.look(looks, rules), here, chosen, metrics)
             looked = cycle.with_more(looked, _overdue(ledger, here, chosen, at), at=at)
             judged = cycle.keep(metrics, looked, rules, now=datetime.now(UTC))
             _say(looked)
@@ -164,6 +165,19 @@ def acting(ledger: Ledger, target: str, step: str) -> Iterator[Outcome]:
     act = Act(run=now.key, attempt=now.attempt, step=step, target=target, try_number=now.try_number)
     with attempt(ledger, act) as outcome:
         yield outcome
+
+
+def _elsewhere(own: Looked, here: Environment, chosen: list[str], metrics: Metrics) -> Looked:
+    """The same, and what the policy's other sources say that is not known yet."""
+    from day2.metrics.thresholds import SKEW
+    from day2.operations.health_check.sources import LOOK_BACK, together, unseen
+
+    at = datetime.now(UTC)
+    others = sources.look(here, policy(here), chosen, now=at)
+    if not others:
+        return own
+    newest = {each.series: each.at for each in metrics.newest(at - LOOK_BACK, at + SKEW)}
+    return together(own, [unseen(each, newest) for each in others])
 
 
 def _overdue(ledger: Ledger, here: Environment, chosen: list[str], at: datetime) -> dict[str, Any]:

@@ -30,6 +30,18 @@ ROLLED = """
     select at, low, mean, high, last, samples from ledger.metric_rollup
      where series = %s and span = %s and at >= %s and at < %s order by at
 """
+NEWEST = """
+    select s.target, s.metric, s.part, n.at, n.value
+      from ledger.metric_series s cross join lateral (
+        select m.at, m.value from ledger.metric_sample m
+         where m.series = s.id and m.at >= %s and m.at <= %s order by m.at desc limit 1
+      ) n
+     where s.environment = %s
+"""
+STOOD = """
+    select max(m.updated_at) from ledger.metric_series s join ledger.metric_standing m on m.series = s.id
+     where s.environment = %s
+"""
 STAND = """
     insert into ledger.metric_standing (series, body) select s, b from unnest(%s::int[], %s::jsonb[]) as n (s, b)
     on conflict (series) do update set body = excluded.body, updated_at = clock_timestamp()
@@ -104,6 +116,12 @@ class Metrics:
             rows = self._connection.execute(ROLLED, (number, span, since, until)).fetchall()
         return [Rollup(*row) for row in rows]
 
+    def newest(self, since: datetime, until: datetime) -> list[Sample]:
+        """The newest sample of each series in that time, both ends included."""
+        with translated():
+            rows = self._connection.execute(NEWEST, (since, until, self._environment)).fetchall()
+        return [Sample(Series(*names), at, value) for *names, at, value in rows]
+
     def series(self) -> list[Series]:
         """Everything that was ever measured here."""
         self._ids.clear()
@@ -132,6 +150,11 @@ class Metrics:
         with translated():
             rows = self._connection.execute(STANDINGS, (self._environment,)).fetchall()
         return {names[number]: body for number, body in rows}
+
+    def stood_at(self) -> datetime | None:
+        """When it was last judged where the series stand, by the database's clock; none before the first time."""
+        found: datetime | None = self._value(STOOD, self._environment)
+        return found
 
     def _known(self, wanted: Iterable[Series]) -> dict[Series, int]:
         """The numbers of series; new ones are made."""

@@ -1,0 +1,1 @@
+"""What the API server shows of Day 2: its pages and its metrics."""
