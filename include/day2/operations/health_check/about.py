@@ -41,7 +41,7 @@ ABOUT: dict[str, About] = {
     "recovery_point_age_percent": About(
         "age of the last verified recovery point, of its RPO", "percent", _BACKUP, _POINTS
     ),
-    "recovery_point_age_seconds": About("age of the last verified recovery point", "s", _BACKUP, _POINTS),
+    "recovery_point_age_seconds": About("age of the last good recovery point", "s", _BACKUP, _POINTS),
     "undeclared_databases": About(
         "databases that nobody declared",
         "",

@@ -16,6 +16,7 @@ from day2.operations.scale_resource.drivers.driver import Driver, Seen
 from day2.operations.scale_resource.history import CHANGED_AT
 
 log = logging.getLogger("day2")
+TRY = "try by hand what its driver asks, correct it, then run this again"
 AGAIN = "trigger it again: the plan is made from what is there then"
 
 
@@ -37,7 +38,12 @@ def scale(
     name, before, size = target["name"], target["before"], target["size"]
     measures |= {"before": before, "decided": None, "changed": "unchanged", "simulated": driver.simulated}
     if target["blocked"]:
-        raise _stopped(name, f"it cannot be judged: {target['blocked']}", "A size cannot be read", "correct that")
+        raise _stopped(
+            name,
+            f"it cannot be judged: {target['blocked']}",
+            "A size cannot be read",
+            TRY,
+        )
     if driver.simulated:
         log.warning("%s: simulated: what answers for %s is not the real one", name, driver.label)
     seen = driver.read()
@@ -91,7 +97,12 @@ def _step(driver: Driver, target: Mapping[str, Any], again: Choice, *, measures:
     """Ask for the planned size, unless the rules say otherwise by now."""
     name, size = target["name"], target["size"]
     if again.blocked:
-        raise _stopped(name, f"it cannot be judged: {again.blocked}", "A size cannot be read", "correct that")
+        raise _stopped(
+            name,
+            f"it cannot be judged: {again.blocked}",
+            "A size cannot be read",
+            TRY,
+        )
     if again.direction == "stay":
         log.info("%s: no longer needed: %s", name, again.why)
         measures |= {"decided": target["before"], "why": f"no longer needed: {again.why}"}
