@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from bench import copies, docs, drills, machine, orchestration, parsing, patching, results, servers, tables
+from bench import copies, docs, drills, machine, orchestration, parsing, patching, results, reviews, servers, tables
 from bench.copies import Chosen
 from bench.measure import Comparison
 from bench.servers import Bench
@@ -38,6 +38,7 @@ def everything(context: typer.Context, scale: float = SCALE, repeat: int = REPEA
         dag(context, targets)
         drill(context)
         patch(context, patching.HOSTS, "")
+        forecasts(context, reviews.SERIES)
 
 
 @app.command()
@@ -100,6 +101,18 @@ def patch(
     for each in patching.runs(context.obj.repeat, hosts, only=only):
         rows = results.save("patch", tables.row(each), scale=hosts / patching.HOSTS)
     console.print(patching.grid(rows).rich())
+    _say_load()
+
+
+@app.command()
+def forecasts(
+    context: typer.Context, series: int = typer.Argument(reviews.SERIES, help="fewer for a smoke run")
+) -> None:
+    """A capacity review from the ledger's database to the page, of made series over 400 days."""
+    rows: list[dict[str, Any]] = []
+    for each in reviews.runs(series):
+        rows = results.save("forecasts", each, scale=series / reviews.SERIES, programs=reviews.programs())
+    console.print(reviews.grid(rows).rich())
     _say_load()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,18 @@ NAMED_BY = {
     "parse": "file",
     "drill": "part",
     "patch": "name",
+    "forecasts": "part",
 }
 PROGRAMS = ("pg_basebackup", "pg_dump", "zstd", "age", "tar", "aws")
 PROGRAMS_OF = {"patch": ("apt-get",)}
 
 
-def save(part: str, row: dict[str, Any], *, scale: float, folder: Path = FOLDER) -> list[dict[str, Any]]:
+def save(
+    part: str, row: dict[str, Any], *, scale: float, folder: Path = FOLDER, programs: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Write a row into today's file, in the place of an earlier one of its name; returns the part's rows.
 
-    A reduced scale has a file of its own.
+    A reduced scale has a file of its own. `programs` are those whose versions matter, if not the usual ones.
     """
     folder.mkdir(exist_ok=True)
     suffix = "" if scale == 1 else f"-scale-{scale:g}"
@@ -38,7 +42,7 @@ def save(part: str, row: dict[str, Any], *, scale: float, folder: Path = FOLDER)
     content[part] = {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "scale": scale,
-        "machine": machine.describe(PROGRAMS_OF.get(part, PROGRAMS)),
+        "machine": machine.describe(programs or PROGRAMS_OF.get(part, PROGRAMS)),
         "rows": sorted(rows.values(), key=lambda each: each[name]) if part == "dag" else list(rows.values()),
     }
     path.write_text(json.dumps(content, indent=2) + "\n")

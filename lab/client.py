@@ -39,9 +39,13 @@ class Client:
                 raise Unavailable(f"no such DAG after {PARSE_SECONDS} s", target=dag, next_step="look in dags/")
             time.sleep(0.5)
 
+    def unpause(self, dag: str) -> None:
+        """Let its schedule, or an event, start it."""
+        self._answer(self._http.patch(f"/api/v2/dags/{dag}", json={"is_paused": False}))
+
     def trigger(self, dag: str, conf: dict[str, Any]) -> str:
         """Unpause the DAG, start a run and return its id."""
-        self._answer(self._http.patch(f"/api/v2/dags/{dag}", json={"is_paused": False}))
+        self.unpause(dag)
         body = {"logical_date": None, "conf": conf}
         run: str = self._answer(self._http.post(f"/api/v2/dags/{dag}/dagRuns", json=body))["dag_run_id"]
         return run

@@ -1,4 +1,4 @@
-"""The demo of health, alerts, capacity and scaling: a disk fills, somebody is told, and it grows by one bounded step."""
+"""The demo of health, alerts, capacity and scaling: a disk fills, somebody is told, and it grows by one step."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def run(lab: Lab, dag: str) -> bool:
         return False
     with timed(f"{DAYS} days of samples, made for the demo"):
         write_history(lab, environment)
+    demo.account(lab, "operator").unpause(f"scale_resource.{environment}")
     host.run("data-size", "64")
     seen = [step(lab, environment, host, used) for used in (45, 53, 59)]
     say(f"{HOST} was 92 % full: scale_resource was asked by an event. What became of it:")

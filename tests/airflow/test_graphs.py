@@ -30,6 +30,7 @@ def dag_ids() -> list[str]:
     everywhere = ("database_backup", "database_restore")
     found = [f"{operation}.{each.name}" for each in inventory.environments() for operation in everywhere]
     found += [f"dr_drill.{each.name}" for each in inventory.environments() if each.policies.dr_drill]
+    found += [f"capacity_review.{each.name}" for each in inventory.environments() if each.policies.capacity_review]
     found += [
         f"performance_tuning.{each.name}" for each in inventory.environments() if each.policies.performance_tuning
     ]
@@ -203,6 +204,18 @@ def test_one_change_is_tried_at_a_time_and_none_is_left_half_made(bag: Any) -> N
     assert {"unlock", "record"} <= undo.downstream_task_ids
 
 
+def test_a_review_that_nobody_signed_is_withdrawn_and_holds_no_lease_meanwhile(bag: Any) -> None:
+    dag = bag.dags["capacity_review.production"]
+    signed, undo = dag.get_task("sign_off"), dag.get_task("undo")
+    assert {"unlock", "report"} <= signed.get_flat_relative_ids(upstream=True)
+    assert signed.response_timeout.total_seconds() > 0
+    assert signed.defaults is None
+    assert undo.is_teardown
+    assert "sign_off" in undo.upstream_task_ids
+    assert "record" in undo.downstream_task_ids
+    assert dag.get_task("review").retries > 0, "it only reads: a worker that died is replaced"
+
+
 def test_one_step_is_verified_and_brought_back_whatever_happens(bag: Any) -> None:
     dag = bag.dags["scale_resource.production"]
     assert dag.get_task("scale").retries > 0, "a size that a killed worker asked for is verified"
@@ -212,7 +225,7 @@ def test_one_step_is_verified_and_brought_back_whatever_happens(bag: Any) -> Non
 
 
 def test_health_checks_and_scaling_mean_the_same_asset(bag: Any) -> None:
-    from airflow.sdk import AssetOrTimeSchedule
+    from airflow.sdk import DAG, AssetOrTimeSchedule
     from airflow.timetables.simple import AssetTriggeredTimetable
 
     from day2 import inventory
@@ -227,7 +240,11 @@ def test_health_checks_and_scaling_mean_the_same_asset(bag: Any) -> None:
     nightly = here.policies.scale_resource.model_copy(update={"schedule": "0 20 * * *"})
     both = scaling.schedule(nightly, here)
     assert isinstance(both, AssetOrTimeSchedule)
-    assert [each.name for each in both.asset_condition.objects] == ["day2-scaling-production"]
+    written = scheduled(DAG("both", schedule=both))
+    assert [each.name for _, each in written.asset_condition.iter_assets()] == ["day2-scaling-production"]
+    anything = TimeRestriction(earliest=None, latest=None, catchup=False)
+    following = written.next_dagrun_info(last_automated_data_interval=None, restriction=anything)
+    assert following.run_after > datetime.now(UTC), "unpausing fires no tick that was missed"
 
 
 def test_targets_are_the_environments_own(bag: Any) -> None:

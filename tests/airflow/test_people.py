@@ -114,6 +114,15 @@ def test_a_scorecard_nobody_signed_is_a_failure(written: list[Any]) -> None:
     assert written[0][1]["decision"] == "expired"
 
 
+def test_what_is_signed_is_called_what_it_is(written: list[Any]) -> None:
+    step = people.SignOff(planned=PLANNED, scorecard=CARD, response_timeout=timedelta(days=14), page="report")
+    assert step.subject.endswith("sign the report?")
+    with pytest.raises(AirflowFailException, match="operator triggered this run and may not sign it"):
+        step.execute_complete(CONTEXT, answered(people.SIGN, who="operator"))
+    with pytest.raises(AirflowFailException, match="nobody signed the report within 14 days"):
+        step.execute_complete(CONTEXT, {"error_type": "timeout", "error": "late"})
+
+
 def test_a_run_without_a_scorecard_asks_nobody(written: list[Any]) -> None:
     step = people.SignOff(planned=PLANNED, scorecard=None, response_timeout=timedelta(days=3))
     with pytest.raises(AirflowSkipException, match="stopped before it touched anything"):

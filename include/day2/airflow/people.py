@@ -1,4 +1,4 @@
-"""What only a person can do in a drill: a manual step, the sign-off; and the time in which nobody does anything."""
+"""What only a person can do: a manual step of a drill, a sign-off; and the time in which nobody does anything."""
 
 from __future__ import annotations
 
@@ -61,16 +61,18 @@ class Manual(HITLOperator):
 
 
 class SignOff(HITLOperator):
-    """A person who did not run the drill reads its scorecard and signs it, or refuses to."""
+    """A person who did not start the run reads what it made (`page` is its name) and signs it, or refuses to."""
 
     template_fields: Sequence[str] = ("subject", "body", "planned", "scorecard")
 
-    def __init__(self, *, planned: Any, scorecard: Any, response_timeout: timedelta, **kwargs: Any) -> None:
+    def __init__(
+        self, *, planned: Any, scorecard: Any, response_timeout: timedelta, page: str = "scorecard", **kwargs: Any
+    ) -> None:
         kwargs.pop("params", None)  # the DAG's own form
         super().__init__(
             task_id="sign_off",
-            subject="{{ dag.dag_id }}: sign the scorecard?",
-            body="(made from the scorecard)",
+            subject=f"{{{{ dag.dag_id }}}}: sign the {page}?",
+            body=f"(made from the {page})",
             options=[SIGN, REFUSE],
             params={"comment": Param("", type="string", title="Comment")},
             response_timeout=response_timeout,
@@ -79,18 +81,19 @@ class SignOff(HITLOperator):
         )
         self.planned = planned
         self.scorecard = scorecard
+        self.page = page
 
     def execute(self, context: Any) -> Any:
         if not self.scorecard:
-            raise AirflowSkipException("there is no scorecard: this run stopped before it touched anything")
-        self.subject = f"{context['dag'].dag_id}: sign the scorecard {self.scorecard['sha256'][:12]}?"
+            raise AirflowSkipException(f"there is no {self.page}: this run stopped before it touched anything")
+        self.subject = f"{context['dag'].dag_id}: sign the {self.page} {self.scorecard['sha256'][:12]}?"
         self.body = "\n\n".join(self.scorecard["briefing"])
         return super().execute(context)
 
     def execute_complete(self, context: Any, event: dict[str, Any]) -> Any:
         if event.get("error_type") == "timeout":
             self._write("", "expired", "")
-            raise AirflowFailException(f"nobody signed the scorecard within {self.response_timeout}")
+            raise AirflowFailException(f"nobody signed the {self.page} within {self.response_timeout}")
         who, comment = answered_by(event), str((event.get("params_input") or {}).get("comment") or "")
         if why_not := approval.separate(context["dag_run"].triggering_user_name or "", who):
             self._write(who, "refused", why_not)
@@ -98,8 +101,8 @@ class SignOff(HITLOperator):
         decision = "signed" if event.get("chosen_options") == [SIGN] else "rejected"
         self._write(who, decision, comment)
         if decision == "rejected":
-            raise AirflowFailException(f"{who} did not sign the scorecard: {comment or 'no comment'}")
-        self.log.info("%s signed the scorecard %s", who, self.scorecard["sha256"])
+            raise AirflowFailException(f"{who} did not sign the {self.page}: {comment or 'no comment'}")
+        self.log.info("%s signed the %s %s", who, self.page, self.scorecard["sha256"])
         super().execute_complete(context, event)
 
     def _write(self, who: str, decision: str, comment: str) -> None:

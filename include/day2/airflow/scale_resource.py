@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from day2 import inventory
 from day2.airflow import connections, run, steps, telling
@@ -61,11 +61,13 @@ def plan(environment_name: str) -> dict[str, Any]:
 @telling.explained
 def scale(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, Any] | None) -> None:
     """Decide again from what is there now, take one step at most, and wait until it is there."""
-    from day2.operations.scale_resource import attempt
+    from day2.operations.scale_resource import attempt, progress
 
     name = target["name"]
     get_current_context()["target"] = name
     here = steps.environment(planned["environment"])
+    with connections.ledger(here) as ledger:
+        before = progress.asked(list(ledger.entries(run=run.current().key)), name)
     with (
         steps.acting(planned, approved, step="scale", target=name) as outcome,
         connections.ledger(here) as ledger,
@@ -79,7 +81,10 @@ def scale(target: dict[str, Any], planned: dict[str, Any], approved: dict[str, A
             wish = target["size"] if planned["by_hand"] else ""
             return choose.choose(resource, looked, timezone=here.timezone, at=datetime.now(UTC), by_hand=wish)
 
-        attempt.scale(driver(here, resource), target, policy(here), decide_again=again, measures=outcome.measures)
+        attempt.scale(
+            driver(here, resource), target, policy(here), asked_before=before, decide_again=again,
+            measures=outcome.measures,
+        )  # fmt: skip
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=2, retry_delay=timedelta(seconds=10))
@@ -94,7 +99,7 @@ def undo(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> Non
     with connections.ledger(here) as ledger:
         steps.skip_unless_locked(ledger, now)
         begun = progress.unfinished(planned, list(ledger.entries(run=now.key)))
-    failed = []
+    failed, transient = [], False
     for target in begun:
         name = target["name"]
         resource = here.resource(name)
@@ -108,8 +113,11 @@ def undo(planned: dict[str, Any] | None, approved: dict[str, Any] | None) -> Non
         except Day2Error as error:  # the others are brought back all the same
             log.error("%s", error)
             failed.append(name)
+            transient = transient or error.transient
     if failed:
-        raise AirflowFailException(f"not brought back: {', '.join(failed)}: the lines above say what is there now")
+        # What is back already is found to be so by the next try.
+        kind = AirflowException if transient else AirflowFailException
+        raise kind(f"not brought back: {', '.join(failed)}: the lines above say what is there now")
     log.info("brought back: %s", ", ".join(each["name"] for each in begun) or "nothing needed it")
 
 
@@ -161,12 +169,13 @@ def driver(here: Environment, resource: Resource) -> Driver:
         login = how.connection or here.host(str(how.host)).connection
         shell = connections.shell(login)
         return command.Command(shell, resource.name, how.read, how.write, how.timeout.total_seconds())
+    service = {"auto_scaling_group": "autoscaling", "ecs_service": "ecs"}.get(how.kind, "rds")
+    client = aws.told(f"connection {how.connection}", lambda: connections.aws(how.connection, service))
     if isinstance(how, scaling.AutoScalingGroup):
-        return aws.AutoScalingGroup(connections.aws(how.connection, "autoscaling"), how.group)
+        return aws.AutoScalingGroup(client, how.group)
     if isinstance(how, scaling.EcsService):
-        return aws.EcsService(connections.aws(how.connection, "ecs"), how.cluster, how.service)
-    field = "class" if isinstance(how, scaling.RdsClass) else "storage"
-    return aws.RdsInstance(connections.aws(how.connection, "rds"), how.instance, field)
+        return aws.EcsService(client, how.cluster, how.service)
+    return aws.RdsInstance(client, how.instance, "class" if isinstance(how, scaling.RdsClass) else "storage")
 
 
 def _names(here: Environment, now: run.Run) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from day2.cli import backup, drill, inventory, record, restore
+from day2.cli import backup, capacity, drill, inventory, metrics, record, restore
 from day2.errors import Day2Error
 
 
@@ -34,4 +34,6 @@ app.add_typer(inventory.app, name="inventory", help="What is operated, and how."
 app.add_typer(backup.app, name="backup", help="Recovery points: list, show, verify.")
 app.add_typer(restore.app, name="restore", help="Restore a database from a repository and a key.")
 app.add_typer(drill.app, name="drill", help="Disaster-recovery drills: results, scorecards, corrective actions.")
+app.add_typer(metrics.app, name="metrics", help="Samples: fill in what was kept elsewhere.")
+app.add_typer(capacity.app, name="capacity", help="Capacity reviews: what they asked for, and what became of it.")
 app.add_typer(record.app, name="record", help="Run records: list, show, verify, export.")

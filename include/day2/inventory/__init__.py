@@ -3,6 +3,7 @@
 from day2.inventory.health import AlertDrill
 from day2.inventory.model import (
     BackupPolicy,
+    CapacityPolicy,
     Database,
     DrillPolicy,
     Environment,
@@ -26,6 +27,7 @@ __all__ = [
     "AlertDrill",
     "BackupPolicy",
     "BrokenInventory",
+    "CapacityPolicy",
     "Database",
     "DrillPolicy",
     "Environment",

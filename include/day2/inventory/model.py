@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import Field
 
+from day2.inventory.capacity import CapacityPolicy
 from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import (
     ConnectionId,
@@ -32,6 +33,7 @@ from day2.inventory.tuning import TuningPolicy
 
 __all__ = [
     "BackupPolicy",
+    "CapacityPolicy",
     "Database",
     "DeclaredEmpty",
     "DrillPolicy",
@@ -240,6 +242,12 @@ class Environment(Model):
             *(f"service/{each.name}" for each in self.services if each.health_checks),
             *(f"repository/{each.name}" for each in self.repositories),
         )
+
+    @property
+    def measured(self) -> dict[str, Database | Host]:
+        """What samples are about, by the name that they carry: database/orders, host/web-01."""
+        found: dict[str, Database | Host] = {f"database/{each.name}": each for each in self.databases}
+        return found | {f"host/{each.name}": each for each in self.hosts}
 
     def repository(self, name: str) -> Repository:
         """The repository of that name. Raises KeyError."""

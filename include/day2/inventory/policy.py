@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from day2.inventory.capacity import CapacityPolicy
 from day2.inventory.drill import DrillPolicy
 from day2.inventory.fields import ConnectionId, Cron, Duration, Model, Name, PositiveDuration, Recipient
 from day2.inventory.health import HealthPolicy
@@ -122,6 +123,9 @@ class Policies(Model):
     security_patching: PatchPolicy | None = Field(default=None, description="how hosts are patched; never, if unset")
     performance_tuning: TuningPolicy | None = Field(
         default=None, description="how databases are tuned; never, if unset"
+    )
+    capacity_review: CapacityPolicy | None = Field(
+        default=None, description="how capacity is reviewed; never, if unset"
     )
     health_check: HealthPolicy | None = Field(default=None, description="how everything is watched; never, if unset")
     scale_resource: ScalingPolicy | None = Field(default=None, description="how resources are scaled; never, if unset")

@@ -169,7 +169,7 @@ class ScalingPolicy(Model):
     """How resources are scaled. Besides by its schedule a run begins when health_check asks for it."""
 
     schedule: Cron | None = Field(
-        default=None, description="cron, in the environment's time zone; none: asked for by health_check or a person"
+        default=None, description="cron, in the environment's time zone; needed where a resource has schedules"
     )
     use_within: PositiveDuration = Field(
         default="PT15M", validate_default=True, description="use that was measured longer ago is not known"

@@ -119,7 +119,10 @@ def _policy(environment: Environment) -> Iterator[Finding]:
         yield Finding(at, "there is nothing to scale; describe resources, or remove the policy", value=False)
     if policy.lease_ttl <= policy.verify_within:
         yield Finding((*at, "lease_ttl"), "must be longer than verify_within: a size is waited for under the lease")
-    if policy.schedule and (
-        wrong := never_inside(environment, OPERATION, schedule=policy.schedule, offset=timedelta(0))
-    ):
+    if policy.schedule is None:
+        for index, each in enumerate(environment.resources):
+            if each.schedules:
+                text = "are kept only when a run begins: give policies.scale_resource a schedule, */15 * * * * say"
+                yield Finding(("resources", index, "schedules"), text)
+    elif wrong := never_inside(environment, OPERATION, schedule=policy.schedule, offset=timedelta(0)):
         yield Finding((*at, "schedule"), wrong)

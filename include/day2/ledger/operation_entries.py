@@ -178,7 +178,44 @@ class MetricUpkeep(TypedDict):
     dropped: list[str]
 
 
+class CapacityForecast(TypedDict):
+    """kind `capacity_forecast`: a review's stored document, its requests, and what became of earlier ones."""
+
+    attempt: int
+    environment: str
+    at: str
+    targets: list[str]
+    forecasts: Artefact
+    summary: dict[str, int]
+    requests: list[dict[str, Any]]
+    earlier: list[dict[str, Any]]
+    back_test: dict[str, Any]
+
+
+class CapacityWithdrawn(TypedDict):
+    """kind `capacity_withdrawn`: this attempt's review does not count: the next one passes over it."""
+
+    attempt: int
+    environment: str
+    why: str
+
+
+class CapacityFate(TypedDict):
+    """kind `capacity_fate`: what became of a request, and who says so."""
+
+    environment: str
+    target: str
+    resource: str
+    fate: Literal["done", "rejected"]
+    who: str
+    when: str
+    note: str
+
+
 OPERATION_KINDS: dict[str, Any] = {
+    "capacity_forecast": CapacityForecast,
+    "capacity_withdrawn": CapacityWithdrawn,
+    "capacity_fate": CapacityFate,
     "patch_scan": PatchScan,
     "patch_standing": PatchStanding,
     "tuning_look": TuningLook,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from day2.errors import Corrupt, StepFailed
 from day2.inventory.model import ObjectLock
 from day2.repository.manifest import sha256
 from day2.repository.store import Store
@@ -27,6 +29,28 @@ def keep(store: Store, key: str, data: bytes, *, lock: ObjectLock | None) -> dic
         "size": len(data),
         "retain_until": locked.isoformat() if locked else None,
     }
+
+
+def fetch(store: Store, artefact: Mapping[str, Any]) -> bytes:
+    """What was kept, read back. Raises StepFailed if it is not in this store, Corrupt if it is not what was kept."""
+    uri, prefix = str(artefact["uri"]), f"{store.url}/"
+    if not uri.startswith(prefix):
+        raise StepFailed(
+            f"it is not in {store.url}",
+            target=uri,
+            left="nothing was touched",
+            next_step="fetch it by its address; the inventory keeps evidence elsewhere now",
+        )
+    with store.open(uri.removeprefix(prefix)) as found:
+        data = found.read()
+    if sha256(data) != artefact["sha256"]:
+        raise Corrupt(
+            f"its sha256 is {sha256(data)}, and {artefact['sha256']} was kept",
+            target=uri,
+            left="the ledger's entry names what it was",
+            next_step="look for an older version of the object; treat it as an incident",
+        )
+    return data
 
 
 def named(run: str) -> str:

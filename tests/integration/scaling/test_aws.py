@@ -143,7 +143,7 @@ def step(driver: aws.EcsService, before: str, size: str) -> dict[str, Any]:
     }
     measures: dict[str, Any] = {}
     again = Choice(before=before, size=size, direction="more", why="80 % used")
-    attempt.scale(driver, target, POLICY, decide_again=lambda _: again, measures=measures)
+    attempt.scale(driver, target, POLICY, asked_before=False, decide_again=lambda _: again, measures=measures)
     return measures
 
 

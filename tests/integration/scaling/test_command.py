@@ -60,7 +60,7 @@ def driver(login: Ssh, *, read: tuple[str, ...] = READ, write: tuple[str, ...] =
 def scaled(how: Command) -> dict[str, Any]:
     measures: dict[str, Any] = {}
     again = Choice(before=SMALL, size=LARGE, direction="more", why="80 % used")
-    attempt.scale(how, TARGET, POLICY, decide_again=lambda _: again, measures=measures)
+    attempt.scale(how, TARGET, POLICY, asked_before=False, decide_again=lambda _: again, measures=measures)
     return measures
 
 

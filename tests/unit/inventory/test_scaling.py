@@ -30,7 +30,7 @@ RESOURCE = """resources:
     count: {min: 64, max: 256, by: 64}
 services:
 """
-POLICY = "  scale_resource:\n    verify_within: PT5M\n"
+POLICY = "  scale_resource:\n    schedule: '*/15 * * * *'\n    verify_within: PT5M\n"
 WITH = GOOD.replace("services:\n", RESOURCE) + POLICY
 
 
@@ -81,6 +81,7 @@ def test_resources_load_and_have_their_sizes(home: Home) -> None:
         ("group: workers}", "grup: workers}", "driver: unknown field 'grup'; did you mean 'group'?"),
         ("kind: auto_scaling_group", "kind: asg", "driver"),
         ("name: spool", "name: workers", "'workers' is already the name of another one"),
+        ("    schedule: '*/15 * * * *'\n", "", "resources/workers: schedules are kept only when a run begins"),
         ("verify_within: PT5M", "verify_within: PT2H", "lease_ttl must be longer than verify_within"),
     ],
 )

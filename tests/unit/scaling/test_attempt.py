@@ -21,16 +21,18 @@ MORE = Choice(before="3", size="4", direction="more", why="81 % used")
 STAY = Choice(before="3", size="3", direction="stay", why="41 % used")
 
 
-def scaled(driver: Held, again: Choice = MORE, target: dict[str, Any] = TARGET) -> dict[str, Any]:
+def scaled(
+    driver: Held, again: Choice = MORE, target: dict[str, Any] = TARGET, *, asked_before: bool = False
+) -> dict[str, Any]:
     measures: dict[str, Any] = {}
-    attempt.scale(driver, target, AT_ONCE, decide_again=lambda _: again, measures=measures)
+    attempt.scale(driver, target, AT_ONCE, asked_before=asked_before, decide_again=lambda _: again, measures=measures)
     return measures
 
 
 def failed(driver: Held, again: Choice = MORE, target: dict[str, Any] = TARGET) -> tuple[StepFailed, dict[str, Any]]:
     measures: dict[str, Any] = {}
     with pytest.raises(StepFailed) as caught:
-        attempt.scale(driver, target, AT_ONCE, decide_again=lambda _: again, measures=measures)
+        attempt.scale(driver, target, AT_ONCE, asked_before=False, decide_again=lambda _: again, measures=measures)
     return caught.value, measures
 
 
@@ -61,9 +63,17 @@ def test_what_stays_is_verified_and_nothing_is_asked():
 
 def test_a_worker_that_was_killed_after_its_write_takes_no_second_step():
     driver = Held("4")
-    measures = scaled(driver, again=Choice(before="4", size="5", direction="more"))
+    measures = scaled(driver, again=Choice(before="4", size="5", direction="more"), asked_before=True)
     assert driver.asked == []
     assert (measures["decided"], measures["present"], measures["changed"]) == ("4", "4", "changed")
+
+
+def test_what_somebody_else_asked_for_meanwhile_is_verified_and_not_ours_to_take_back():
+    driver = Held("4")
+    measures = scaled(driver)
+    assert (driver.asked, measures["decided"], measures["changed"]) == ([], "4", "unchanged")
+    assert "changed_at" not in measures
+    assert checks(measures, driver) == set()
 
 
 def test_what_is_no_longer_needed_is_not_done():

@@ -84,6 +84,13 @@ def test_what_a_killed_worker_may_have_asked_for_is_brought_back():
     assert unfinished(entry("intent"), retried, failed) == ["workers"]
 
 
+def test_whether_this_run_asked_before_is_read_from_its_entries():
+    assert progress.asked([entry("intent")], "workers")
+    assert progress.asked([entry("intent"), entry("outcome", outcome="failed", measures=CHANGED)], "workers")
+    assert not progress.asked([entry("intent"), entry("outcome", outcome="failed")], "workers")
+    assert not progress.asked([entry("intent")], "web")
+
+
 def test_what_failed_before_it_asked_what_succeeded_and_what_stayed_are_left_alone():
     assert unfinished(entry("intent"), entry("outcome", outcome="failed")) == []
     assert unfinished(entry("intent"), entry("outcome", measures=CHANGED)) == []

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
 
 from day2.operations.scale_resource.choose import rules
+from day2.operations.scale_resource.decide import Now, Rules, bounds, decide
 from day2.operations.scale_resource.trigger import wanted
 from tests.unit.scaling.making import AT, STORAGE, resource
+from tests.unit.scaling.test_decide import situations
 
 RULES = rules(resource())
 
@@ -30,3 +33,12 @@ def test_nobody_asks_for_less_of_what_is_never_made_less():
     store = rules(resource(driver=STORAGE, less_at=None))
     assert wanted(store, 0, None, AT) is None
     assert wanted(store, 75, None, AT) == "more"
+
+
+@given(situations())
+def test_whatever_a_run_would_do_because_of_use_is_asked_for(situation: tuple[Rules, Now]):
+    allowed, here = situation
+    lowest, highest = bounds(allowed, here)
+    decision = decide(allowed, here)
+    if lowest <= here.rung <= highest and decision.direction != "stay":
+        assert wanted(allowed, here.used, None, here.at) == decision.direction

@@ -168,9 +168,12 @@ def _exhaustion(axes: Axes, row: Row) -> None:
     filled = plots.RED if full.expected else plots.PAPER
     axes.plot(_number(at), full.limit, marker="D", color=plots.RED, markerfacecolor=filled, markersize=5.5)
     text = f"{at:%-d %b %Y}" if full.expected else f"from {at:%-d %b %Y}"
+    left, right = axes.get_xlim()
+    # Near the edge it would make the plot narrower than its neighbours.
+    near_edge = full.kind != "met_now" and _number(at) > right - 0.2 * (right - left)
     axes.annotate(
-        "now" if full.kind == "met_now" else text, (_number(at), full.limit), xytext=(0, 7),
-        textcoords="offset points", ha="center", color=plots.RED, fontweight="bold",
+        "now" if full.kind == "met_now" else text, (right if near_edge else _number(at), full.limit), xytext=(0, 7),
+        textcoords="offset points", ha="right" if near_edge else "center", color=plots.RED, fontweight="bold",
     )  # fmt: skip
 
 

@@ -6,11 +6,12 @@ The same values give the same bytes.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from day2.operations.capacity_review import figures
-from day2.operations.capacity_review.review import Request, Review, Row
+from day2.operations.capacity_review.review import PRESSING, Request, Review, Row, requests
 from day2.reports import page
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 # As many plots as people look at; the rest is in the tables and in the CSV file.
-PLOTTED, DATED, MAPPED, LISTED = 12, 24, 40, 60
+PLOTTED, DATED, MAPPED, LISTED, BRIEFED = 12, 24, 40, 60, 8
 KINDS = {"full": "bad", "act": "bad", "plan": "warn", "unknown": "none", "enough": "good"}
-FATES = {"done": "good", "open": "none", "rejected": "none", "overdue": "bad"}
+FATES = {"done": "good", "open": "none", "rejected": "none", "expired": "none", "overdue": "bad"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
 DIRECTIONS = {"up": "larger", "down": "smaller", "keep": "as it is", "unknown": "not known"}
 
 
 def render(review: Review) -> bytes:
     """The page."""
-    pressing = review.standing("full", "act", "plan")
+    pressing = review.standing(*PRESSING)
     values = {
         "review": review,
         "verdict": verdict(review),
@@ -47,10 +48,26 @@ def render(review: Review) -> bytes:
         "words": figures.WORDS,
         "method": figures.method,
         "sentence": sentence,
+        "together": together,
+        "asked": requests(review),
         "shades": legend(),
         "saving": -sum(each.proposal.cost_change for each in review.sized),
     }
     return page.render(TEMPLATE, values)
+
+
+def briefing(review: Review) -> list[str]:
+    """What somebody reads before signing: the verdict, the most pressing, what became of the last requests."""
+    said = verdict(review)
+    lines = [f"{review.environment}, {review.at.date()}: {said['word']}: {said['says']}", headline(review)]
+    pressing = review.standing(*PRESSING)
+    lines += [f"{row.subject.name}: {row.why}" for row in pressing[:BRIEFED]]
+    if len(pressing) > BRIEFED:
+        lines.append(f"{len(pressing) - BRIEFED} more need a decision: see the page")
+    counted = Counter(_fate(each, review) for each in review.earlier)
+    fates = ", ".join(f"{count} {fate}" for fate, count in sorted(counted.items()))
+    lines.append(f"of the last review's requests: {fates or 'there were none'}")
+    return [*lines, review.published.sentence]
 
 
 def verdict(review: Review) -> dict[str, str]:
@@ -83,7 +100,12 @@ def sentence(row: Row) -> Markup:
     if act_by and row.standing != "full":
         late = act_by <= row.forecast.start
         said += f" More should have been ordered by {act_by}." if late else f" Order more by {act_by}."
-    return Markup(DATE.sub(r'<span class="keep">\g<0></span>', str(escape(said))))  # noqa: S704 - escaped
+    return Markup(DATE.sub(r'<span class="keep">\g<0></span>', str(escape(together(said)))))  # noqa: S704 - escaped
+
+
+def together(text: str) -> str:
+    """A number and its percent sign stay in one line."""
+    return text.replace(" %", "\u00a0%")
 
 
 def legend() -> list[tuple[str, str]]:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from math import ceil
 from typing import Literal
 
 from day2.operations.capacity_review.backtest import Comparison, Published, publish
 from day2.operations.capacity_review.forecast import AHEAD_DAYS, Forecast, forecasts
 from day2.operations.capacity_review.headroom import POLICIES, STANDINGS, Headroom, Judgement, Standing, judge
+from day2.operations.capacity_review.intervals import COVERAGE
 from day2.operations.capacity_review.rightsizing import Proposal
 from day2.operations.capacity_review.series import Daily
 from day2.units import size
 
 Unit = Literal["bytes", "count", "percent"]
-Fate = Literal["done", "open", "rejected"]
+# `expired`: nobody said what became of it, and it is no longer asked for.
+Fate = Literal["done", "open", "rejected", "expired"]
+PRESSING: tuple[Standing, ...] = ("full", "act", "plan")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -75,7 +79,7 @@ class Row:
             return None
         # A percentage has no larger limit: what it is of has to grow.
         if self.subject.unit == "percent":
-            return f"{needed / self.subject.limit:.1f} times as much"
+            return f"{ceil(10 * needed / self.subject.limit) / 10} times as much"
         return self.subject.said(needed)
 
     @property
@@ -87,7 +91,11 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """Something that a review asked for, and what became of it."""
+    """Something that a review asked for, and what became of it.
+
+    `limit` is what it was when it was asked for, `wanted` what would keep the headroom; none where a limit is
+    no amount that can be raised. `seen` counts the reviews that asked for it.
+    """
 
     target: str
     what: str
@@ -96,6 +104,15 @@ class Request:
     due: date
     fate: Fate = "open"
     note: str = ""
+    resource: str = ""
+    limit: float | None = None
+    wanted: float | None = None
+    seen: int = 1
+
+    @property
+    def key(self) -> str:
+        """What the next review finds it by."""
+        return f"{self.target} {self.resource}"
 
     def is_overdue(self, today: date) -> bool:
         return self.fate == "open" and self.due < today
@@ -137,15 +154,24 @@ class Review:
 
 
 def rows(
-    subjects: Sequence[Subject], *, policies: Mapping[str, Headroom] = POLICIES, ahead: int = AHEAD_DAYS
+    subjects: Sequence[Subject],
+    *,
+    policies: Mapping[str, Headroom] = POLICIES,
+    ahead: int = AHEAD_DAYS,
+    coverage: float = COVERAGE,
 ) -> list[Row]:
     """Forecast and judge every subject, worst first."""
-    made = forecasts({each.name: each.frame for each in subjects}, ahead=ahead)
-    found = [_row(each, made[each.name], policies) for each in subjects]
+    made = forecasts({each.name: each.frame for each in subjects}, ahead=ahead, coverage=coverage)
+    return ordered(judged(each, made[each.name], policies) for each in subjects)
+
+
+def ordered(found: Iterable[Row]) -> list[Row]:
+    """Worst first."""
     return sorted(found, key=lambda row: (STANDINGS.index(row.standing), row.soonest, -(row.share or 0)))
 
 
-def _row(subject: Subject, forecast: Forecast, policies: Mapping[str, Headroom]) -> Row:
+def judged(subject: Subject, forecast: Forecast, policies: Mapping[str, Headroom]) -> Row:
+    """A subject and its forecast, held against its limit."""
     judgement = None
     if subject.limit is not None:
         policy = policies[subject.tier]
@@ -156,29 +182,39 @@ def _row(subject: Subject, forecast: Forecast, policies: Mapping[str, Headroom])
 def requests(review: Review) -> list[Request]:
     """What this review asks for, of whom and until when; the next one opens with what became of it.
 
-    What is too late to be had in time is due at once.
+    What is too late to be had in time is due at once. What was asked for before and is still open keeps its day.
     """
-    today = review.at.date()
+    still_open = {each.key: each for each in review.earlier if each.fate == "open"}
     found = []
-    for row in review.standing("full", "act", "plan"):
-        judged = row.judgement
-        if judged is None:
+    for row in review.standing(*PRESSING):
+        if row.judgement is None:
             continue
-        due = judged.act_by or judged.headroom_gone.expected or row.forecast.horizon
-        found.append(
-            Request(
-                target=row.subject.target,
-                what=_asked(row, judged),
-                made_on=today,
-                owner=row.subject.owner or review.owner,
-                due=max(due, today),
-            )
-        )
+        made = _request(row, row.judgement, review)
+        if before := still_open.get(made.key):
+            made = replace(made, made_on=before.made_on, due=min(before.due, made.due), seen=before.seen + 1)
+        found.append(made)
     return found
+
+
+def _request(row: Row, judged: Judgement, review: Review) -> Request:
+    subject, today = row.subject, review.at.date()
+    due = judged.act_by or judged.headroom_gone.expected or row.forecast.horizon
+    return Request(
+        target=subject.target,
+        what=_asked(row, judged),
+        made_on=today,
+        owner=subject.owner or review.owner,
+        due=max(due, today),
+        resource=subject.resource,
+        limit=subject.limit,
+        wanted=None if subject.unit == "percent" else judged.needed,
+    )
 
 
 def _asked(row: Row, judged: Judgement) -> str:
     subject = row.subject
+    if row.needed and subject.unit == "percent":
+        return f"{subject.resource}: {row.needed} of it, or less use"
     if row.needed:
         return f"{subject.resource}: {row.needed} instead of {subject.said(subject.limit)}, or less use"
     return f"{subject.resource}: {judged.why}"

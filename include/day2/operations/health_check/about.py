@@ -12,10 +12,12 @@ class About:
     says: str
     unit: str = ""
     next_step: str = ""
+    runbook: str = "An alert arrived"
 
 
 _WHO = "log in and look who uses it (top, pg_stat_activity)"
 _ROOM = "remove what is not needed, or grow it: scale_resource, if the inventory has a resource that follows it"
+_POINTS = "A recovery point is missing or too old"
 _BACKUP = "look at the last runs of database_backup, then trigger it for this database"
 
 ABOUT: dict[str, About] = {
@@ -35,11 +37,16 @@ ABOUT: dict[str, About] = {
     "checksum_failures": About("pages with a wrong checksum", "", "restore beside it now, and replace the disk"),
     "look_failed": About("target without an answer", "", "log in; look whether it, or only the way to it, is down"),
     "probe_failed": About("failed service probe", "", "ask the service yourself, then what it stands on"),
-    "recovery_points": About("recovery points that are there", "", _BACKUP),
-    "recovery_point_age_percent": About("age of the last verified recovery point, of its RPO", "percent", _BACKUP),
-    "recovery_point_age_seconds": About("age of the last verified recovery point", "s", _BACKUP),
+    "recovery_points": About("recovery points that are there", "", _BACKUP, _POINTS),
+    "recovery_point_age_percent": About(
+        "age of the last verified recovery point, of its RPO", "percent", _BACKUP, _POINTS
+    ),
+    "recovery_point_age_seconds": About("age of the last verified recovery point", "s", _BACKUP, _POINTS),
     "undeclared_databases": About(
-        "databases that nobody declared", "", "declare each in the inventory, or drop it: nobody backs it up"
+        "databases that nobody declared",
+        "",
+        "declare each in the inventory, or drop it: nobody backs it up",
+        "A database is not declared",
     ),
     "unowned_recovery_points": About(
         "databases with recovery points that the inventory does not have", "", "declare them again, or release them"

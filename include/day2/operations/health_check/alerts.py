@@ -104,8 +104,10 @@ def lines(alert: Alert) -> Iterable[str]:
         yield f"Owner: {alert.owner}"
     if not alert.resolved and alert.about.next_step:
         yield f"Next: {alert.about.next_step}"
+    if not alert.resolved:
+        yield f"Runbook: {'Nothing is heard' if change.after == 'absent' else alert.about.runbook}"
     if alert.link:
-        yield f"Log and runbook: {alert.link}"
+        yield f"Log: {alert.link} (the runbook is the documentation of its DAG)"
 
 
 def _limit(alert: Alert) -> str:

@@ -24,13 +24,15 @@ def scale(
     target: Mapping[str, Any],
     policy: ScalingPolicy,
     *,
+    asked_before: bool,
     decide_again: Callable[[Seen], Choice],
     measures: dict[str, Any],
 ) -> None:
     """Take the planned step, if it still is the right one, and wait until its size is there.
 
     `measures` are written as it goes, so that a failure says how far it came. Safe to repeat: a size that is there is
-    not asked for again, and never a second step is taken. Raises StepFailed, and Unavailable where a retry may help.
+    not asked for again, and never a second step is taken. `asked_before`: a try before this one, or a worker that was
+    killed, may have asked for it. Raises StepFailed, and Unavailable where a retry may help.
     """
     name, before, size = target["name"], target["before"], target["size"]
     measures |= {"before": before, "decided": None, "changed": "unchanged", "simulated": driver.simulated}
@@ -44,9 +46,10 @@ def scale(
         _same(name, seen, before)
         measures |= {"decided": size, "why": target["why"]}
     elif seen.size == size:
-        # A try before this one, or a worker that was killed, asked for it already.
         log.info("%s: it is told to be %s already: only verified", name, size)
-        measures |= {"decided": size, "why": target["why"], "changed": "changed", CHANGED_AT: _now()}
+        measures |= {"decided": size, "why": target["why"]}
+        # Of what somebody else asked for, nothing is ours to take back.
+        measures |= {"changed": "changed", CHANGED_AT: _now()} if asked_before else {}
     else:
         _same(name, seen, before)
         _step(driver, target, decide_again(seen), measures=measures)
