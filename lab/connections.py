@@ -26,6 +26,7 @@ def write_connections(lab: Lab) -> None:
         **{f"s3_{store.region.replace('-', '_')}": _s3(store) for store in lab.stores},
         **lab.on_call.connections(),
         "day2_age": _age(lab.fleet.secrets),
+        "day2_scrape": {"conn_type": "http", "password": lab.fleet.secrets.password("scrape")},
     }
     write_json(lab.places.connections, connections)
 

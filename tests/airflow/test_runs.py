@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from psycopg import sql
 
+from day2.metrics.openmetrics import OPENMETRICS
 from tests.booted import Finished, Suite
 
 DAG = "database_backup.staging"
@@ -105,6 +108,19 @@ def test_no_secret_is_in_logs_records_or_xcoms(suite: Suite, fleet_run: Finished
         told += json.dumps([entry.body for entry in ledger.entries(run=f"{PRODUCTION}/{fleet_run.run_id}")])
     assert secrets
     assert [each for each in secrets if each in told or json.dumps(each)[1:-1] in told] == []
+
+
+def test_the_verdict_of_a_run_is_offered_to_prometheus(suite: Suite, good: Finished) -> None:
+    connections = json.loads((suite.lab.places.state / "connections.json").read_text())
+    token = connections["day2_scrape"]["password"]
+    url = f"{suite.lab.airflow.url}/day2/metrics/staging"
+    assert httpx.get(url).status_code == 401
+    page = httpx.get(url, headers={"Authorization": f"Bearer {token}", "Accept": OPENMETRICS})
+    families = text_string_to_metric_families(page.text)
+    runs = {
+        each.labels["verdict"]: each.value for some in families if some.name == "day2_runs" for each in some.samples
+    }
+    assert runs["PASSED"] >= 1
 
 
 def test_a_dry_run_shows_the_plan_and_touches_nothing(suite: Suite, good: Finished) -> None:

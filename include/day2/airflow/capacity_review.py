@@ -139,12 +139,17 @@ def undo(planned: dict[str, Any] | None) -> None:
         raise AirflowSkipException("there is no plan: nothing was written")
     here, now = steps.environment(planned["environment"]), run.current()
     with connections.ledger(here) as ledger:
-        why = history.why_withdrawn(ledger.entries(run=now.key), attempt=now.attempt)
-        if why is None:
+        entries = list(ledger.entries(run=now.key))
+        made, why = history.current(entries), history.why_withdrawn(entries)
+        if made is None or (why is None and not history.was_withdrawn(entries)):
             log.info("nothing is withdrawn")
-            return
-        ledger.append(history.WITHDRAWN, run=now.key, body=history.withdrawn(here.name, why, attempt=now.attempt))
-    log.warning("this review is withdrawn, because %s: its requests are not carried on", why)
+        elif why is None:
+            ledger.append(history.MADE, run=now.key, body=made.body | {"attempt": now.attempt})
+            log.info("this review was withdrawn, and counts now that it is signed")
+        else:
+            body = history.withdrawn(here.name, why, attempt=made.body["attempt"])
+            ledger.append(history.WITHDRAWN, run=now.key, body=body)
+            log.warning("this review is withdrawn, because %s: its requests are not carried on", why)
 
 
 def _before(ledger: Ledger, here: Environment, key: str, at: datetime) -> Before:
@@ -193,20 +198,18 @@ def _stored(ledger: Ledger, here: Environment) -> Stored | None:
 
 
 def _entry(ledger: Ledger) -> dict[str, Any]:
-    """The entry of this attempt's review: the last one, as a try that was killed may have left another."""
+    """What the review of this run wrote into the ledger. Raises StepFailed where it wrote nothing."""
     from day2.operations.capacity_review import history
 
-    now = run.current()
-    found = [each.body for each in ledger.entries(kind=history.MADE, run=now.key)]
-    mine = [each for each in found if each["attempt"] == now.attempt]
-    if not mine:
+    found = history.current(ledger.entries(run=run.current().key))
+    if found is None:
         raise StepFailed(
-            "there is no review of this attempt in the ledger",
+            "there is no review of this run in the ledger",
             left="no report is made",
             next_step="look at the log of the task `review`",
             runbook="The review did not end",
         )
-    return mine[-1]
+    return found.body
 
 
 def _read(here: Environment, artefact: Mapping[str, Any]) -> tuple[Review, bytes]:

@@ -68,7 +68,7 @@ class Source(Model):
     connection: ConnectionId | None = Field(default=None, description="of type http, or aws; none for own")
     queries: dict[MetricName, str] = Field(
         default={},
-        description="metric: what to ask; in PromQL, or as namespace/metric/statistic with the target's `instance`",
+        description="metric: what to ask, in PromQL or as namespace/metric/statistic (docs/monitoring.md)",
     )
 
     @model_validator(mode="after")
@@ -77,6 +77,11 @@ class Source(Model):
             raise ValueError("a source needs a connection, except the kind `own`, which uses those of its targets")
         if self.kind != "own" and not self.queries:
             raise ValueError(f"a source of kind {self.kind} needs queries")
+        for metric, query in self.queries.items():
+            if self.kind == "cloudwatch" and query.partition("?")[0].count("/") < 2:  # a namespace may have one too
+                raise ValueError(
+                    f"{metric}: '{query}' is not namespace/metric/statistic: AWS/RDS/CPUUtilization/Average"
+                )
         return self
 
 

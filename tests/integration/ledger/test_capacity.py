@@ -162,6 +162,17 @@ def test_a_review_that_was_withdrawn_is_passed_over(ledger: Ledger, metrics: Met
     assert [each.run for each in history.earlier(ledger, "production")] == ["r/2"]
 
 
+def test_a_review_that_was_withdrawn_and_then_signed_counts(ledger: Ledger, metrics: Metrics) -> None:
+    metrics.write(grown(150))
+    reviewed(ledger, "r/1", NOW)
+    ledger.append(history.WITHDRAWN, run="r/1", body=history.withdrawn("production", "nobody signed it", attempt=1))
+    assert history.earlier(ledger, "production") == []
+    made = history.current(ledger.entries(run="r/1"))
+    assert made is not None
+    ledger.append(history.MADE, run="r/1", body=made.body | {"attempt": 2})
+    assert [each.run for each in history.earlier(ledger, "production")] == ["r/1"]
+
+
 def test_a_try_that_was_killed_after_its_entry_counts_once(ledger: Ledger, metrics: Metrics) -> None:
     metrics.write(grown(150))
     first = reviewed(ledger, "r/1", NOW)

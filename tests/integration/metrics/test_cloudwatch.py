@@ -122,7 +122,7 @@ def test_an_endpoint_that_is_gone_is_a_gap_of_each_target(aws: Any) -> None:
 
 
 def test_a_query_that_cannot_be_read_stops_no_other(account: CloudWatch) -> None:
-    found = sources.look_cloudwatch(source(**QUERIES, load="load1"), account, [ORDERS], now=NOW)
+    found = sources.look_cloudwatch(source(**QUERIES, load="Mine/load1/Average"), account, [ORDERS], now=NOW)
     assert [each.series.metric for each in found.samples] == ["cpu_percent"]
     assert "is not namespace/metric/statistic" in found.gaps["database/orders"]
 

@@ -192,6 +192,8 @@ def test_intervals_out_of_order_and_forecasts_too_far_are_seen() -> None:
 
 def test_a_target_without_samples_and_a_document_that_is_gone_are_told_apart() -> None:
     assert fact(stored(made([])))["series"] == 0
+    both = facts.rows([TARGET, "database/orders"], stored(made(disk(line(60), 400.0))))
+    assert [(each["series"], each["coverage"]) for each in both] == [(1, 0.8), (0, 0.8)]
     assert fact(None)["evidence_equal"] is False
     assert fact(None)["series"] is None
     assert fact(None).keys() == fact(stored(made([]))).keys()
@@ -253,8 +255,16 @@ def entries(*bodies: tuple[str, dict[str, Any]]) -> list[Entry]:
     return [Entry(n, "", kind, "r/1", body | {"attempt": 1}, "", "") for n, (kind, body) in enumerate(bodies)]
 
 
-MADE = (history.MADE, {})
-SOUND, WRONG = ("checks", {"passed": True}), ("checks", {"passed": False})
+PLAN, MADE = ("plan", {}), (history.MADE, {})
+
+
+def checks(**passed: bool) -> tuple[str, dict[str, Any]]:
+    found = [{"id": name, "passed": good, "severity": "critical"} for name, good in passed.items()]
+    return "checks", {"passed": all(passed.values()), "checks": found}
+
+
+SOUND, WRONG = checks(has_series=True, intervals=True), checks(has_series=True, intervals=False)
+UNSEEN = checks(has_series=False, intervals=True)
 SIGNED, REFUSED = ("sign_off", {"decision": "signed"}), ("sign_off", {"decision": "rejected"})
 
 
@@ -264,7 +274,8 @@ SIGNED, REFUSED = ("sign_off", {"decision": "signed"}), ("sign_off", {"decision"
         ([], None),
         ([MADE, SOUND, SIGNED], None),
         ([MADE], "it was not checked"),
-        ([MADE, WRONG, SIGNED], "a check of it failed"),
+        ([MADE, WRONG, SIGNED], "these checks failed: intervals"),
+        ([MADE, UNSEEN, SIGNED], None),
         ([MADE, SOUND], "nobody signed it"),
         ([MADE, SOUND, REFUSED], "the signature was rejected"),
         ([MADE, SOUND, ("sign_off", {"decision": "refused"})], "the signature was refused"),
@@ -272,13 +283,21 @@ SIGNED, REFUSED = ("sign_off", {"decision": "signed"}), ("sign_off", {"decision"
     ],
 )
 def test_only_a_review_that_is_sound_and_signed_counts(left: list[Any], why: str | None) -> None:
-    assert history.why_withdrawn(entries(*left), attempt=1) == why
+    assert history.why_withdrawn(entries(*left)) == why
 
 
-def test_another_attempts_signature_is_not_this_ones() -> None:
-    assert history.why_withdrawn(entries(MADE, SOUND, SIGNED), attempt=2) is None
-    both = [*entries(MADE, SOUND, SIGNED), Entry(9, "", history.MADE, "r/1", {"attempt": 2}, "", "")]
-    assert history.why_withdrawn(both, attempt=2) == "it was not checked"
+def test_a_signature_of_an_earlier_review_of_the_run_is_not_this_ones() -> None:
+    assert history.why_withdrawn(entries(MADE, SOUND, SIGNED, PLAN, MADE)) == "it was not checked"
+    assert history.why_withdrawn(entries(MADE, SOUND, SIGNED, PLAN)) is None
+
+
+def test_after_a_refusal_somebody_else_may_sign_and_then_it_counts_again() -> None:
+    refused = entries(PLAN, MADE, SOUND, REFUSED, (history.WITHDRAWN, {}))
+    assert history.was_withdrawn(refused)
+    signed = entries(PLAN, MADE, SOUND, REFUSED, (history.WITHDRAWN, {}), SIGNED)
+    assert history.why_withdrawn(signed) is None
+    assert history.was_withdrawn(signed)
+    assert not history.was_withdrawn(entries(PLAN, MADE, SOUND, SIGNED))
 
 
 # The plan

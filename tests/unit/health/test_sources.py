@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from day2.errors import Day2Error, StepFailed, Unavailable
 from day2.inventory.health import HealthPolicy, Source
@@ -174,6 +175,11 @@ def test_a_cloudwatch_query_may_name_dimensions() -> None:
 def test_a_cloudwatch_query_that_says_too_little_is_refused(query: str) -> None:
     with pytest.raises(StepFailed, match="is not namespace/metric/statistic"):
         measure(query, "i-1")
+
+
+def test_an_inventory_with_a_cloudwatch_query_that_says_too_little_is_refused() -> None:
+    with pytest.raises(ValidationError, match="cpu: 'CPUUtilization' is not namespace/metric/statistic"):
+        Source(kind="cloudwatch", connection="aws", queries={"cpu": "CPUUtilization"})
 
 
 @pytest.mark.parametrize(

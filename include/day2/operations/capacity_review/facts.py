@@ -56,7 +56,8 @@ def _row(target: str, stored: Stored, due: int, otherwise: set[str]) -> dict[str
         "answered": len(made) + len(explained),
         "disordered": sum(not ordered(each) for each in made),
         "too_far": sum(len(each.median) > each.points for each in made),
-        "coverage": min((row.forecast.coverage for row in mine), default=None),
+        # Of a target without samples the review's: that it has none is a check of its own.
+        "coverage": min((row.forecast.coverage for row in mine or stored.review.rows), default=None),
         "inconsistent": sum(not consistent(row) for row in mine),
         "judged_otherwise": len(names & otherwise),
         "evidence_equal": True,

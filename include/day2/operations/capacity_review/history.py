@@ -14,6 +14,8 @@ from day2.operations.capacity_review.review import Request, Review, requests
 
 MADE, WITHDRAWN, FATE = "capacity_forecast", "capacity_withdrawn", "capacity_fate"
 SIGNED = "signed"
+# The check that a target without samples fails. What is said of the others is as sound as without it.
+UNSEEN = "has_series"
 # A forecast is compared with what happened when a week of it has passed: a weekly pattern was seen once.
 COMPARED_AFTER = timedelta(days=7)
 
@@ -93,18 +95,38 @@ def withdrawn(environment: str, why: str, *, attempt: int) -> dict[str, Any]:
     return {"attempt": attempt, "environment": environment, "why": why}
 
 
-def why_withdrawn(entries: Iterable[Entry], *, attempt: int) -> str | None:
-    """Why a review must not stand, from the entries of its run; none where it was checked and signed, or not made."""
-    mine = [each for each in entries if each.body.get("attempt") == attempt]
-    kinds = {each.kind for each in mine}
-    if MADE not in kinds:
+def current(entries: Iterable[Entry]) -> Entry | None:
+    """The review of a run: the newest since its last plan, as a try that was killed may have left another."""
+    found = None
+    for each in entries:
+        if each.kind == "plan":
+            found = None
+        elif each.kind == MADE:
+            found = each
+    return found
+
+
+def why_withdrawn(entries: Sequence[Entry]) -> str | None:
+    """Why a run's review must not stand, from its entries; none where it was checked and signed, or not made."""
+    review = current(entries)
+    if review is None:
         return None
-    checks = [each.body for each in mine if each.kind == "checks"]
-    signatures = [each.body["decision"] for each in mine if each.kind == "sign_off"]
+    since = [each for each in entries if each.seq > review.seq]
+    checks = [each.body for each in since if each.kind == "checks"]
+    signatures = [each.body["decision"] for each in since if each.kind == "sign_off"]
     if not checks:
         return "it was not checked"
-    if not checks[-1]["passed"]:
-        return "a check of it failed"
+    failed = {each["id"] for each in checks[-1]["checks"] if not each["passed"] and each["severity"] == "critical"}
+    if unsound := sorted(failed - {UNSEEN}):
+        return f"these checks failed: {', '.join(unsound)}"
     if not signatures:
         return "nobody signed it"
     return None if signatures[-1] == SIGNED else f"the signature was {signatures[-1]}"
+
+
+def was_withdrawn(entries: Sequence[Entry]) -> bool:
+    """Whether a run's review was taken back before: a task was cleared since, and somebody else was asked."""
+    review = current(entries)
+    return review is not None and any(
+        each.kind == WITHDRAWN and each.body["attempt"] == review.body["attempt"] for each in entries
+    )
