@@ -8,7 +8,20 @@ from typing import Any
 
 import typer
 
-from bench import copies, docs, drills, machine, orchestration, parsing, patching, results, reviews, servers, tables
+from bench import (
+    copies,
+    docs,
+    drills,
+    looks,
+    machine,
+    orchestration,
+    parsing,
+    patching,
+    results,
+    reviews,
+    servers,
+    tables,
+)
 from bench.copies import Chosen
 from bench.measure import Comparison
 from bench.servers import Bench
@@ -39,6 +52,7 @@ def everything(context: typer.Context, scale: float = SCALE, repeat: int = REPEA
         drill(context)
         patch(context, patching.HOSTS, "")
         forecasts(context, reviews.SERIES)
+        health(context, looks.TARGETS)
 
 
 @app.command()
@@ -113,6 +127,16 @@ def forecasts(
     for each in reviews.runs(series):
         rows = results.save("forecasts", each, scale=series / reviews.SERIES, programs=reviews.programs())
     console.print(reviews.grid(rows).rich())
+    _say_load()
+
+
+@app.command()
+def health(context: typer.Context, targets: int = typer.Argument(looks.TARGETS, help="fewer for a smoke run")) -> None:
+    """A cycle of a health check: looked at, stored, judged; against ssh and psql, which only ask."""
+    rows: list[dict[str, Any]] = []
+    for each in looks.runs(targets):
+        rows = results.save("health", each, scale=targets / looks.TARGETS, programs=looks.programs())
+    console.print(looks.grid(rows).rich())
     _say_load()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import drills, orchestration, parsing, patching, reviews, tables
+from bench import drills, looks, orchestration, parsing, patching, reviews, tables
 from bench.tables import Grid
 from lab.places import CHECKOUT
 
@@ -22,6 +22,7 @@ GRIDS: dict[str, Callable[[list[dict[str, Any]]], Grid]] = {
     "drill": drills.grid,
     "patch": patching.grid,
     "forecasts": reviews.grid,
+    "health": looks.grid,
 }
 
 

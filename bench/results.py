@@ -20,6 +20,7 @@ NAMED_BY = {
     "drill": "part",
     "patch": "name",
     "forecasts": "part",
+    "health": "part",
 }
 PROGRAMS = ("pg_basebackup", "pg_dump", "zstd", "age", "tar", "aws")
 PROGRAMS_OF = {"patch": ("apt-get",)}

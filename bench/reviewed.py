@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
 
+from bench.parts import Parts
 from bench.reviews import ENVIRONMENT, environment
 from day2.ledger import Ledger, metric_days
 from day2.operations.capacity_review import document, facts, making, numbers_csv, report, review
@@ -21,20 +17,6 @@ from day2.operations.capacity_review.facts import Stored
 from day2.operations.capacity_review.making import Before
 from day2.operations.capacity_review.planning import question
 from day2.operations.capacity_review.subjects import Reader, by_target
-
-
-class Parts:
-    """Wall clock, CPU and the highest memory so far of each part, in order."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-
-    @contextmanager
-    def part(self, name: str) -> Iterator[None]:
-        wall, cpu = time.perf_counter(), time.process_time()
-        yield
-        row = {"part": name, "wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
-        self.rows.append(row | {"memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024})
 
 
 def main() -> None:
