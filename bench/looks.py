@@ -120,12 +120,7 @@ def _by_hand(fleet: Fleet, server: Server, told: dict[str, Any]) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="day2-bench-") as name:
         folder = Path(name)
         asked = folder / "asked.sql"
-        asked.write_text(
-            "\n".join(
-                f"{statement(each).decode() if isinstance(statement(each), bytes) else statement(each)};"
-                for each in LOOKS
-            )
-        )
+        asked.write_text("\n".join(f"{statement(each)};" for each in LOOKS))
         login = told["logins"][0]
         ssh = f"ssh -n -o BatchMode=yes -o UserKnownHostsFile={fleet.known_hosts} -i {login['key_file']}"
         psql = binaries.installed()[0]["psql"]
