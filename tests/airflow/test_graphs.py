@@ -131,7 +131,8 @@ def test_leases_end_and_the_record_is_written_whatever_happens(dag: Any, step: s
 
 
 def test_the_record_comes_after_everything_but_the_close(any_dag: Any) -> None:
-    assert set(any_dag.task_ids) - {"record", "close"} <= any_dag.get_task("record").get_flat_relative_ids(upstream=True)
+    before = any_dag.get_task("record").get_flat_relative_ids(upstream=True)
+    assert set(any_dag.task_ids) - {"record", "close"} <= before
 
 
 def test_green_means_everything_succeeded_and_was_recorded(dag: Any) -> None:
