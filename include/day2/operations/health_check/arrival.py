@@ -38,6 +38,15 @@ def message(environment: str, notifier: str, word: str) -> Message:
     return Message(environment, "info", title, body, (f"{environment}/alert_drill/{notifier}",))
 
 
+def repeats(ask: Ask, word: str) -> str:
+    """Why a receiver's answer proves nothing: it has the word before that was sent. Empty where it may be believed."""
+    try:
+        told = ask()
+    except Day2Error:
+        return ""  # mostly: there is no such message yet
+    return "the receiver's answer only repeats what it is asked: it proves nothing" if word in told else ""
+
+
 def seen(ask: Ask, word: str, *, seconds: float, every: float = EVERY) -> str:
     """Ask the receiver until it has the word; empty then, or what was wrong after so many seconds."""
     deadline = time.monotonic() + seconds
