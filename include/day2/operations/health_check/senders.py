@@ -116,10 +116,12 @@ def email(smtp: Callable[[], smtplib.SMTP], sender: str, to: str, message: Messa
     try:
         with smtp() as server:
             refused = server.send_message(mail)
-    except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, OSError) as error:
-        raise Unavailable(f"the mail server does not answer: {error or type(error).__name__}") from error
-    except smtplib.SMTPException as error:
+    except smtplib.SMTPException as error:  # an OSError, too: first
+        if isinstance(error, smtplib.SMTPServerDisconnected | smtplib.SMTPConnectError):
+            raise Unavailable(f"the mail server does not answer: {error}") from error
         raise StepFailed(f"the mail server refused: {error}") from error
+    except OSError as error:
+        raise Unavailable(f"the mail server does not answer: {str(error) or type(error).__name__}") from error
     if refused:
         raise StepFailed(f"the mail server refused {', '.join(refused)}")
     return str(mail["Message-ID"])
