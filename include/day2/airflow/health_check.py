@@ -93,7 +93,8 @@ def ask_to_scale(planned: dict[str, Any], *, outlet_events: Any = None) -> None:
     log.info("asked for %s", ", ".join(asked))
 
 
-@task(retries=2, retry_delay=RETRY_DELAY)
+# Each notifier is tried again by itself, and what nobody took is told by the next run.
+@task(retries=1, retry_delay=RETRY_DELAY)
 @telling.explained
 def tell(planned: dict[str, Any]) -> None:
     """Give every alert that waits to whoever the policy names, and judge the look."""
