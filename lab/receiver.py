@@ -2,7 +2,8 @@
 
 `python -m lab.receiver <http port> <smtp port> <folder>` takes JSON at /webhook and mail, and appends each message to
 <folder>/received.jsonl; /messages/<word> gives those that hold the word back, which is the receipt that an alert drill
-asks for. /alive and /alive/fail are the sign of life, in <folder>/alive.jsonl. What <folder>/deaf names is deaf.
+asks for. /alive and /alive/fail are the sign of life, in <folder>/alive.jsonl. What <folder>/deaf names is deaf; what
+<folder>/swallows names takes messages, and loses them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from lab.processes import Processes
 from lab.ssh import python_environment
 
 NAME = "on-call"
-RECEIVED, ALIVE, DEAF = "received.jsonl", "alive.jsonl", "deaf"
+RECEIVED, ALIVE, DEAF, SWALLOWS = "received.jsonl", "alive.jsonl", "deaf", "swallows"
 WEBHOOK, MAIL, SIGN = "webhook", "mail", "alive"
 MOST_BYTES = 5_000_000
 
@@ -55,6 +56,10 @@ class OnCall:
     def deafen(self, *doors: str) -> None:
         """Let these doors answer with an error of their own, until others are named."""
         (self.folder / DEAF).write_text(" ".join(doors), encoding="utf-8")
+
+    def swallow(self, *doors: str) -> None:
+        """Let these doors take messages and lose them, until others are named."""
+        (self.folder / SWALLOWS).write_text(" ".join(doors), encoding="utf-8")
 
     def connections(self) -> dict[str, dict[str, Any]]:
         """How Airflow reaches it."""
@@ -88,10 +93,15 @@ class Mailbox:
         self._lock = Lock()
 
     def deaf(self, door: str) -> bool:
-        path = self.folder / DEAF
+        return self._named(DEAF, door)
+
+    def _named(self, name: str, door: str) -> bool:
+        path = self.folder / name
         return path.exists() and door in path.read_text(encoding="utf-8").split()
 
     def keep(self, name: str, **told: Any) -> None:
+        if self._named(SWALLOWS, str(told.get("via", ""))):
+            return
         line = json.dumps({"at": datetime.now(UTC).isoformat(), **told})
         with self._lock, (self.folder / name).open("a", encoding="utf-8") as file:
             file.write(line + "\n")

@@ -24,7 +24,28 @@ DRILL_STEPS = (
 HEAVY = {"alembic", "boto3", "botocore", "great_expectations", "pandas", "psycopg", "pyrage", "sqlglot", "zstandard"}
 
 
+LOOKING = {
+    "health_check": {"look", "tell", "ask_to_scale", "heartbeat", "record", "close"},
+    "alert_drill": {"plan", "send", "confirm", "validate", "record", "close"},
+}
+# What of a looking run must not fail for it to be green; the close waits for it.
+MUST_NOT_FAIL = {"health_check": {"tell", "ask_to_scale", "record"}, "alert_drill": {"send", "validate", "record"}}
+
+
+def looking_ids() -> list[str]:
+    """DAGs that only look, and tell: they have a contract of their own, below."""
+    from day2 import inventory
+
+    found = []
+    for each in inventory.environments():
+        if (policy := each.policies.health_check) is not None:
+            found.append(f"health_check.{each.name}")
+            found += [f"alert_drill.{each.name}"] if policy.alert_drill and policy.routes else []
+    return found
+
+
 def dag_ids() -> list[str]:
+    """DAGs that change something."""
     from day2 import inventory
 
     everywhere = ("database_backup", "database_restore")
@@ -47,6 +68,16 @@ def dag(request: pytest.FixtureRequest, bag: Any) -> Any:
     return bag.dags[request.param]
 
 
+@pytest.fixture(params=looking_ids())
+def looking(request: pytest.FixtureRequest, bag: Any) -> Any:
+    return bag.dags[request.param]
+
+
+@pytest.fixture(params=dag_ids() + looking_ids())
+def any_dag(request: pytest.FixtureRequest, bag: Any) -> Any:
+    return bag.dags[request.param]
+
+
 def downstream(task: Any) -> set[str]:
     return task.get_flat_relative_ids(upstream=False)
 
@@ -63,7 +94,7 @@ def test_every_file_is_imported(bag: Any) -> None:
 
 
 def test_there_is_no_dag_without_a_test(bag: Any) -> None:
-    assert sorted(bag.dags) == sorted(dag_ids())
+    assert sorted(bag.dags) == sorted(dag_ids() + looking_ids())
 
 
 def test_the_steps_have_the_same_names_everywhere(dag: Any) -> None:
@@ -100,8 +131,9 @@ def test_leases_end_and_the_record_is_written_whatever_happens(dag: Any, step: s
     assert task.trigger_rule == "all_done_setup_success"
 
 
-def test_the_record_comes_after_everything_but_the_close(dag: Any) -> None:
-    assert set(dag.task_ids) - {"record", "close"} <= dag.get_task("record").get_flat_relative_ids(upstream=True)
+def test_the_record_comes_after_everything_but_the_close(any_dag: Any) -> None:
+    before = any_dag.get_task("record").get_flat_relative_ids(upstream=True)
+    assert set(any_dag.task_ids) - {"record", "close"} <= before
 
 
 def test_green_means_everything_succeeded_and_was_recorded(dag: Any) -> None:
@@ -120,33 +152,83 @@ def test_green_means_everything_succeeded_and_was_recorded(dag: Any) -> None:
     assert close.upstream_task_ids >= {"validate", "record"} | last
 
 
-def test_every_dag_says_whose_it_is_and_what_to_do(dag: Any) -> None:
-    operation, environment = dag.dag_id.split(".")
-    assert {"day2", f"operation:{operation}", f"environment:{environment}"} <= dag.tags
-    assert any(tag.startswith("tier:") for tag in dag.tags)
-    assert all(task.owner == dag.get_task("plan").owner != "airflow" for task in dag.tasks)
-    assert dag.doc_md == (ROOT / "include/runbooks" / f"{operation}.md").read_text()
+def test_every_dag_says_whose_it_is_and_what_to_do(any_dag: Any) -> None:
+    operation, environment = any_dag.dag_id.split(".")
+    assert {"day2", f"operation:{operation}", f"environment:{environment}"} <= any_dag.tags
+    assert any(tag.startswith("tier:") for tag in any_dag.tags)
+    assert all(task.owner == any_dag.get_task("close").owner != "airflow" for task in any_dag.tasks)
+    assert any_dag.doc_md == (ROOT / "include/runbooks" / f"{operation}.md").read_text()
 
 
-def test_one_run_at_a_time_and_no_backlog(dag: Any) -> None:
+def test_one_run_at_a_time_and_no_backlog(any_dag: Any) -> None:
     # A drill that waits days for its signature must not keep an emergency from starting: leases keep them apart.
-    assert dag.max_active_runs == (4 if dag.dag_id.startswith("dr_drill.") else 1)
-    assert dag.catchup is False
-    assert dag.start_date is None
+    assert any_dag.max_active_runs == (4 if any_dag.dag_id.startswith("dr_drill.") else 1)
+    assert any_dag.catchup is False
+    assert any_dag.start_date is None
 
 
-def test_the_form_asks_why_and_offers_a_dry_run(dag: Any) -> None:
-    assert {"reason", "ticket", "dry_run"} <= set(dag.params)
-    assert dag.params["dry_run"] is False
+def test_the_form_asks_why_and_offers_a_dry_run(any_dag: Any) -> None:
+    assert {"reason", "ticket", "dry_run"} <= set(any_dag.params)
+    assert any_dag.params["dry_run"] is False
 
 
-def test_unpausing_never_fires_a_tick_that_was_missed(dag: Any) -> None:
-    if dag.schedule is None:
+def test_unpausing_never_fires_a_tick_that_was_missed(any_dag: Any) -> None:
+    if any_dag.schedule is None:
         return
     anything = TimeRestriction(earliest=None, latest=None, catchup=False)
-    following = scheduled(dag).next_dagrun_info(last_automated_data_interval=None, restriction=anything)
+    following = scheduled(any_dag).next_dagrun_info(last_automated_data_interval=None, restriction=anything)
     # One that only events start has no tick.
     assert following is None or following.run_after > datetime.now(UTC)
+
+
+def test_what_only_looks_has_nothing_that_changes(looking: Any) -> None:
+    assert set(looking.task_ids) == LOOKING[looking.dag_id.partition(".")[0]]
+
+
+def test_a_look_is_recorded_whatever_happens(looking: Any) -> None:
+    record = looking.get_task("record")
+    assert record.is_teardown
+    assert not record.on_failure_fail_dagrun, "the record would stand for the run, and hide that it failed"
+    assert record.trigger_rule == "all_done_setup_success"
+
+
+def test_a_look_is_green_when_nothing_that_must_hold_failed(looking: Any) -> None:
+    close = looking.get_task("close")
+    assert looking.leaves == [close]
+    # Mostly nobody is asked to scale, and no person to confirm: that is skipped, and is no failure.
+    assert close.trigger_rule == "none_failed"
+    assert close.upstream_task_ids >= MUST_NOT_FAIL[looking.dag_id.partition(".")[0]]
+
+
+def test_the_schedule_of_a_look_is_the_policys(looking: Any) -> None:
+    from day2 import inventory
+
+    operation, name = looking.dag_id.split(".")
+    [here] = [each for each in inventory.environments() if each.name == name]
+    policy = here.policies.health_check
+    assert policy is not None
+    assert policy.alert_drill is not None
+    wanted = policy.schedule if operation == "health_check" else policy.alert_drill.schedule
+    timetable = scheduled(looking)
+    assert timetable.summary == wanted
+    assert here.timezone in str(timetable.serialize())
+
+
+def test_a_sign_of_life_says_so_also_after_a_failure(bag: Any) -> None:
+    dag = bag.dags["health_check.production"]
+    beat = dag.get_task("heartbeat")
+    assert beat.trigger_rule == "all_done"
+    assert beat.upstream_task_ids == {"tell", "ask_to_scale"}, "it speaks for the whole look"
+
+
+def test_whoever_is_asked_what_arrived_has_a_deadline(bag: Any) -> None:
+    confirm = bag.dags["alert_drill.production"].get_task("confirm")
+    assert confirm.response_timeout.total_seconds() > 0
+    assert confirm.defaults is None, "a test is never seen to arrive by running out of time"
+    assert "send" in confirm.upstream_task_ids
+    validate = bag.dags["alert_drill.production"].get_task("validate")
+    assert validate.trigger_rule == "all_done", "what nobody confirmed is judged, too"
+    assert "confirm" in validate.upstream_task_ids
 
 
 def test_a_drill_goes_step_by_step(bag: Any) -> None:

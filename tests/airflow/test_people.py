@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from day2.airflow import connections, people, run, steps
+from day2.airflow import alert_drill, connections, people, run, steps
 from day2.inventory.drill import ManualStep
 from day2.ledger import entries
+from day2.operations.health_check import arrival
 
 STEP = ManualStep(name="call-the-bank", after="promote", instructions="Call them, wait for their yes.", timeout="PT5M")
 PLANNED = {"environment": "production", "mode": "drill", "act_steps": ["fence", "promote"]}
@@ -142,3 +143,61 @@ def test_manual_steps_stand_where_the_policy_puts_them() -> None:
     step = dag.get_task("manual_call_the_bank")
     assert step.upstream_task_ids >= {"promote"}
     assert step.downstream_task_ids >= {"route"}
+
+
+DRILL = {"environment": "production", "targets": [{"name": "pager"}, {"name": "chat"}]}
+SENT = {"pager": arrival.fingerprint("abcd1234"), "chat": arrival.fingerprint("ef567890")}
+
+
+def confirm(asked: dict[str, str] | None = None) -> alert_drill.Confirm:
+    asked = SENT if asked is None else asked
+    return alert_drill.Confirm(
+        planned=DRILL, asked=asked, notifiers=("pager", "chat"), response_timeout=timedelta(hours=8)
+    )
+
+
+def typed(**words: str) -> dict[str, Any]:
+    return answered(alert_drill.TYPED, **words)
+
+
+def test_whoever_got_the_test_types_its_word(written: list[Any]) -> None:
+    confirm().execute_complete({}, typed(pager="abcd1234", chat=" EF567890 "))
+    ((kind, body),) = written
+    assert (kind, body["who"], body["arrived"]) == ("alert_confirmed", "approver", {"pager": True, "chat": True})
+
+
+def test_a_wrong_word_and_none_are_written_down_as_such(written: list[Any]) -> None:
+    confirm().execute_complete({}, typed(pager="ef567890", chat=""))
+    assert written[0][1]["arrived"] == {"pager": False, "chat": False}, "the word of another is no proof"
+
+
+def test_a_test_nobody_confirmed_is_a_failure(written: list[Any]) -> None:
+    with pytest.raises(AirflowFailException, match="nobody typed what arrived within 8:00:00"):
+        confirm().execute_complete({}, {"error_type": "timeout", "error": "late"})
+    assert written == []
+
+
+def test_nobody_is_asked_where_every_receiver_could_be(written: list[Any]) -> None:
+    with pytest.raises(AirflowSkipException, match="every receiver could be asked itself"):
+        confirm(asked={}).execute({})
+
+
+def test_a_confirmation_asks_for_a_word_of_each_and_shows_none(written: list[Any]) -> None:
+    step = confirm()
+    assert set(step.params) == {"pager", "chat"}
+    assert not [each for each in SENT.values() if each in f"{step.subject}{step.body}{step.params.dump()}"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "confirmed", "wrong"),
+    [
+        ({"word": "x"}, True, ""),
+        ({"word": "x"}, False, "another word was typed"),
+        ({"word": "x"}, None, "nobody typed its word"),
+        ({"word": "x", "wrong": ""}, None, ""),
+        ({"word": "x", "wrong": "it was not taken: down"}, True, "it was not taken: down"),
+        ({}, True, "it was not sent"),
+    ],
+)
+def test_what_was_not_seen_to_arrive_is_wrong(sent: dict[str, Any], confirmed: bool | None, wrong: str) -> None:
+    assert alert_drill._wrong(sent, confirmed) == wrong

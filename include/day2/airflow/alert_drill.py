@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from day2 import inventory
 from day2.airflow import connections, findings, health_check, notifiers, people, run, steps, telling
 from day2.errors import Day2Error
 from day2.inventory import AlertDrill, Environment
+from day2.inventory.health import Receipt
 
 log = logging.getLogger("day2")
 OPERATION = "alert_drill"
@@ -72,7 +73,7 @@ def send(planned: dict[str, Any]) -> dict[str, str]:
 
     Returns the fingerprints of the words that only a person can have seen.
     """
-    from day2.operations.health_check import arrival, notify, outbox
+    from day2.operations.health_check import arrival, outbox
 
     if planned["dry_run"]:
         raise AirflowSkipException("dry run: nothing is sent")
@@ -84,21 +85,27 @@ def send(planned: dict[str, Any]) -> dict[str, str]:
             word = arrival.token()
             message = arrival.message(here.name, name, word)
             with health_check.acting(ledger, name, "send") as outcome:
-                tries = notify.deliver(message, (name,), {name: notifiers.sender(name)}, attempts=1)
+                ask = _receipt(receipts[name], word) if name in receipts else None
+                repeats = arrival.repeats(ask, word) if ask else ""
+                tries = health_check.deliver(message, (name,), attempts=1)
                 outbox.noticed(ledger, message, [tries], run=now.key, attempt=now.attempt, test=True)
                 outcome.measures |= {"sent": tries[-1].as_dict(), "word": arrival.fingerprint(word)}
                 if not tries[-1].taken:
                     outcome.measures["wrong"] = f"it was not taken: {tries[-1].error}"
-                elif name in receipts:
-                    path = receipts[name].path.replace("{token}", word)
-                    ask = notifiers.http(receipts[name].connection).ask
+                elif ask:
                     seconds = rules(here).wait.total_seconds()
-                    outcome.measures["wrong"] = arrival.seen(lambda: ask("GET", path), word, seconds=seconds)  # noqa: B023
+                    outcome.measures["wrong"] = repeats or arrival.seen(ask, word, seconds=seconds)
                 else:
                     asked[name] = arrival.fingerprint(word)
                 wrong = outcome.measures.get("wrong", "a person is asked")
                 log.info("%s: %s", name, wrong or "sent, and seen to arrive")
     return asked
+
+
+def _receipt(receipt: Receipt, word: str) -> Callable[[], str]:
+    """Asks the receiver's own interface for a word. Raises Day2Error when it is asked, not before."""
+    path = receipt.path.replace("{token}", word)
+    return lambda: notifiers.http(receipt.connection).ask("GET", path)
 
 
 class Confirm(HITLOperator):

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import TriggerRule, get_current_context, task
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from day2 import inventory
 from day2.airflow import connections, findings, notifiers, run, scaling, sources, steps, telling
@@ -94,7 +94,8 @@ def ask_to_scale(planned: dict[str, Any], *, outlet_events: Any = None) -> None:
     log.info("asked for %s", ", ".join(asked))
 
 
-@task(retries=2, retry_delay=RETRY_DELAY)
+# Each notifier is tried again by itself, and what nobody took is told by the next run.
+@task(retries=1, retry_delay=RETRY_DELAY)
 @telling.explained
 def tell(planned: dict[str, Any]) -> None:
     """Give every alert that waits to whoever the policy names, and judge the look."""
@@ -102,23 +103,26 @@ def tell(planned: dict[str, Any]) -> None:
     from day2.operations.health_check.messages import messages
 
     here, now, at = steps.environment(planned["environment"]), run.current(), datetime.now(UTC)
-    rules, told = policy(here), {}
+    rules = policy(here)
     with connections.ledger(here) as ledger:
         waiting = outbox.waiting(ledger, here.name, now=at)
+        begun = outbox.begun(ledger, here.name, waiting, now=at) if waiting else {}
         for message in messages(waiting.values()):
-            chains = notify.route(message, rules.routes)
-            tries = [_deliver(message, chain, rules) for chain in chains]
-            told[message.title] = outbox.noticed(ledger, message, tries, run=now.key, attempt=now.attempt)
+            chains = notify.route(message, rules.routes, begun)
+            tries = [deliver(message, chain, attempts=rules.attempts) for chain in chains]
+            outbox.noticed(ledger, message, tries, run=now.key, attempt=now.attempt)
             _say_told(message, tries)
         if not waiting:
             log.info("nothing changed: nobody has to be told")
-        seen = planned["measures"]
+        seen, told = planned["measures"], outbox.told(ledger, now.key, now.attempt)
         result = checks.of_look(
             here.name, samples=seen["samples"], gaps=seen["gaps"], dropped=seen["dropped"], told=told
         )
         findings.judge(ledger, [result])
+        again = bool(outbox.waiting(ledger, here.name, now=at))
     if not result.passed:
-        raise AirflowException("not everything is as it must be; the failed checks are above")
+        kind = AirflowException if again else AirflowFailException
+        raise kind("not everything is as it must be; the failed checks are above")
 
 
 @task(trigger_rule=TriggerRule.ALL_DONE, retries=2, retry_delay=RETRY_DELAY)
@@ -129,8 +133,12 @@ def heartbeat(environment_name: str) -> None:
     rules = policy(here)
     if rules.dead_man is None:
         raise AirflowSkipException("the policy names nobody outside who would notice that this stopped")
+    if now.params["dry_run"]:
+        raise AirflowSkipException("dry run: nobody is told")
     with connections.ledger(here) as ledger:
-        found = [entry.body["passed"] for entry in ledger.entries(kind="checks", run=now.key)]
+        judged = [entry.body for entry in ledger.entries(kind="checks", run=now.key)]
+    # Of this attempt: what an earlier one found says nothing of a run that was cleared.
+    found = [each["passed"] for each in judged if each["attempt"] == now.attempt]
     alive = bool(found) and found[-1]
     answer = notifiers.http(rules.dead_man).ask("POST", "" if alive else "fail")
     log.info("told %s that this %s: %s", rules.dead_man, "works" if alive else "FAILED", answer)
@@ -201,7 +209,7 @@ def _write_alerts(ledger: Ledger, here: Environment, looked: Looked, judged: Jud
     silenced = silence.of(policy(here), silence.at_work(ledger, here.name), now=at)
     made = [alerts.of(here, change, note=looked.notes.get(change[0], ""), link=link) for change in judged.changes]
     made = alerts.quiet(made, silenced)
-    made += outbox.no_longer_silenced(ledger, here.name, silenced, now=at)
+    made += outbox.no_longer_silenced(ledger, here.name, silenced, made=made, now=at)
     outbox.put(ledger, made, run=now.key, attempt=now.attempt, now=at)
     for each in made:
         log.warning("%s%s", alerts.title(each), f" (nobody is told: {each.silenced})" if each.silenced else "")
@@ -222,7 +230,8 @@ def _ask(ledger: Ledger, here: Environment, looked: Looked, at: datetime) -> lis
     return [each.resource for each in found]
 
 
-def _deliver(message: Message, chain: tuple[str, ...], rules: HealthPolicy) -> list[Try]:
+def deliver(message: Message, chain: tuple[str, ...], *, attempts: int) -> list[Try]:
+    """Give a message to the first of these connections that takes it. One that cannot be used is one that did not."""
     from day2.operations.health_check import notify
 
     senders = {}
@@ -231,7 +240,7 @@ def _deliver(message: Message, chain: tuple[str, ...], rules: HealthPolicy) -> l
             senders[name] = notifiers.sender(name)
         except Day2Error as error:
             log.error("%s: %s", name, error)
-    return notify.deliver(message, chain, senders, attempts=rules.attempts)
+    return notify.deliver(message, chain, senders, attempts=attempts)
 
 
 def _say(looked: Looked) -> None:

@@ -108,6 +108,8 @@ def record(environment_name: str, *, operation: str, act_steps: tuple[str, ...])
 @task
 def close(recorded: dict[str, Any]) -> None:
     """Green only when every check passed and the record was written."""
+    if recorded["verdict"] == "DRY_RUN":
+        raise AirflowSkipException(f"dry run: {recorded['reason']}")
     if recorded["verdict"] != "PASSED":
         raise AirflowFailException(f"this run is {recorded['verdict']}, not PASSED: {recorded['reason']}")
     log.info("PASSED: %s (record %s)", recorded["reason"], recorded["record_id"])

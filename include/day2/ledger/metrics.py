@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from day2.ledger.connection import translated
@@ -95,8 +95,8 @@ class Metrics:
         given = list(samples)
         ids = self._known({each.series for each in given})
         with translated(), self._connection.transaction():
-            for moment in {each.at.replace(day=1, hour=12, minute=0) for each in given}:
-                self._connection.execute("select ledger.metric_month(%s)", (moment,))
+            for year, month in {_month(each.at) for each in given}:
+                self._connection.execute("select ledger.metric_month(%s)", (datetime(year, month, 1, tzinfo=UTC),))
             columns = (
                 [ids[each.series] for each in given],
                 [each.at for each in given],
@@ -178,3 +178,9 @@ class Metrics:
             row = self._connection.execute(query.encode(), values).fetchone()
         assert row is not None  # noqa: S101 - a function always answers
         return row[0]
+
+
+def _month(at: datetime) -> tuple[int, int]:
+    """The partition of a moment: partitions are months of UTC."""
+    utc = at.astimezone(UTC)
+    return utc.year, utc.month

@@ -139,7 +139,10 @@ class NoticeTry(TypedDict):
 
 
 class AlertNotice(TypedDict):
-    """kind `alert_notice`: a message was given to somebody, or nobody took it. A test tells of no alert."""
+    """kind `alert_notice`: a message was given to somebody, or nobody took it. A test tells of no alert.
+
+    `taken`: on one route at least, so it is not told again; `everywhere`: on every one.
+    """
 
     attempt: int
     environment: str
@@ -147,6 +150,7 @@ class AlertNotice(TypedDict):
     severity: Literal["critical", "warning", "info"]
     alerts: list[str]
     taken: bool
+    everywhere: bool
     test: bool
     tries: list[NoticeTry]
 

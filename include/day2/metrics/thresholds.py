@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import isfinite
 from typing import Any, Literal
 
 Level = Literal["ok", "warning", "critical", "absent"]
@@ -52,14 +53,16 @@ class Rule:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where one metric of one target stands. `pending` is a level that did not last long enough yet."""
+    """Where one metric of one target stands. `pending`: since when it is at a level, or beyond it, by level.
+
+    Between 84 and 96 of a warning from 80 on it is a warning that lasts, however often it is critical for a moment.
+    """
 
     level: Level = "ok"
     since: datetime | None = None
     newest: Seen | None = None
     last_good: Seen | None = None
-    pending: Level | None = None
-    pending_since: datetime | None = None
+    pending: Mapping[Level, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,12 @@ class Judged:
 def judge(rule: Rule, standing: Standing, samples: Iterable[Seen], *, now: datetime) -> Judged:
     """Go through new samples in order of time, then ask whether any came lately. The same twice changes nothing."""
     changes: list[Change] = []
-    dropped = {"from the future": 0, "old or a duplicate": 0}
-    for seen in sorted(samples):
-        if seen.at > now + SKEW:
+    dropped = {"not a number": 0, "from the future": 0, "old or a duplicate": 0}
+    # Of two values of one moment the higher is the one that is kept, too.
+    for seen in sorted(samples, key=lambda each: (each.at, -each.value)):
+        if not isfinite(seen.value):
+            dropped["not a number"] += 1
+        elif seen.at > now + SKEW:
             dropped["from the future"] += 1
         elif standing.newest is not None and seen.at <= standing.newest.at:
             dropped["old or a duplicate"] += 1
@@ -95,7 +101,7 @@ def judge(rule: Rule, standing: Standing, samples: Iterable[Seen], *, now: datet
             standing, change = _step(rule, standing, seen)
             changes += [change] if change else []
     if absent := _absent(rule, standing, now):
-        standing = replace(standing, level="absent", since=now, pending=None, pending_since=None)
+        standing = replace(standing, level="absent", since=now, pending={})
         changes.append(absent)
     return Judged(standing, tuple(changes), {why: count for why, count in dropped.items() if count})
 
@@ -105,14 +111,26 @@ def _step(rule: Rule, standing: Standing, seen: Seen) -> tuple[Standing, Change 
     known = replace(standing, newest=seen, since=standing.since or seen.at)
     if level == standing.level:
         good = seen if level == "ok" else standing.last_good
-        return replace(known, pending=None, pending_since=None, last_good=good), None
-    began = standing.pending_since if standing.pending == level and standing.pending_since else seen.at
+        return replace(known, pending={}, last_good=good), None
+    pending = {each: standing.pending.get(each, seen.at) for each in _towards(level, standing.level)}
+    lasted = [each for each, began in pending.items() if seen.at - began >= rule.hold]
     # Whoever comes back from absence is believed at once: how long it lasted is not known.
-    if seen.at - began < rule.hold and standing.level != "absent":
-        return replace(known, pending=level, pending_since=began), None
-    change = Change(standing.level, level, seen.at, seen, standing.last_good)
+    reached = level if standing.level == "absent" else lasted[-1] if lasted else None
+    if reached is None:
+        return replace(known, pending=pending), None
+    change = Change(standing.level, reached, seen.at, seen, standing.last_good)
     good = seen if level == "ok" else standing.last_good
-    return Standing(level, seen.at, seen, good), change
+    further = {each: began for each, began in pending.items() if each in _towards(level, reached)}
+    return Standing(reached, seen.at, seen, good, further), change
+
+
+def _towards(level: Level, standing: Level) -> list[Level]:
+    """The levels on the way from one to another, nearest first, without the one it begins at."""
+    if standing == "absent":
+        return []
+    begin, end = RANK[standing], RANK[level]
+    names = [name for name, rank in RANK.items() if begin < rank <= end or end <= rank < begin]
+    return names if end > begin else names[::-1]
 
 
 def _absent(rule: Rule, standing: Standing, now: datetime) -> Change | None:
@@ -129,8 +147,7 @@ def as_dict(standing: Standing) -> dict[str, Any]:
         "since": _told(standing.since),
         "newest": _seen_told(standing.newest),
         "last_good": _seen_told(standing.last_good),
-        "pending": standing.pending,
-        "pending_since": _told(standing.pending_since),
+        "pending": {level: since.isoformat() for level, since in standing.pending.items()},
     }
 
 
@@ -141,8 +158,7 @@ def from_dict(told: Mapping[str, Any]) -> Standing:
         _moment(told["since"]),
         _seen(told["newest"]),
         _seen(told["last_good"]),
-        told["pending"],
-        _moment(told["pending_since"]),
+        {level: datetime.fromisoformat(since) for level, since in told["pending"].items()},
     )
 
 

@@ -30,7 +30,10 @@ def test_a_target_that_does_not_answer_is_a_gap_and_no_zero():
         {"a": (away, lambda: [Value("cpu_percent", 5.0)]), "b": (lambda: [Value("cpu_percent", 7.0)],)}, POLICY
     )
     assert found.gaps == {"a": "it does not answer"}
-    assert sorted((each.series.target, each.value) for each in found.samples) == [("a", 5.0), ("b", 7.0)]
+    assert sorted((each.series.target, each.series.metric, each.value) for each in found.samples) == [
+        ("a", "cpu_percent", 5.0), ("a", "look_failed", 1.0), ("b", "cpu_percent", 7.0), ("b", "look_failed", 0.0),
+    ]  # fmt: skip
+    assert found.notes == {Series("a", "look_failed"): "it does not answer"}
 
 
 def test_what_changed_its_level_is_told_with_the_rule_it_was_judged_by():

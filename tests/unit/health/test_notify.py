@@ -9,7 +9,7 @@ from day2.inventory.health import Route
 from day2.operations.health_check.messages import Message
 from day2.operations.health_check.notify import deliver, route
 
-MESSAGE = Message("critical", "[CRITICAL] disk", "all that on-call needs", ("k",), ())
+MESSAGE = Message("production", "critical", "[CRITICAL] disk", "all that on-call needs", ("k",))
 
 
 class Receiver:
@@ -67,4 +67,4 @@ def test_a_message_goes_where_its_severity_goes():
         Route(severities=("warning", "critical"), notifiers=("chat",)),
     )
     assert route(MESSAGE, routes) == [("pager", "mail"), ("chat",)]
-    assert route(Message("info", "", "", (), ()), routes) == []
+    assert route(Message("production", "info", "", "", ()), routes) == []

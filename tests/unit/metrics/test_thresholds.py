@@ -84,15 +84,46 @@ def test_the_same_samples_again_change_nothing(times: int):
     assert (again.standing, again.changes) == (first.standing, ())
 
 
-@given(st.lists(st.floats(0, 100), min_size=1, max_size=40), st.integers(0, 3))
-def test_levels_change_one_from_another_and_never_faster_than_they_have_to_last(values: list[float], hold: int):
+@given(st.lists(st.floats(70, 100), min_size=1, max_size=40), st.integers(0, 3))
+def test_every_level_followed_the_one_before_and_had_lasted(values: list[float], hold: int):
     rule = Rule(warning=80, critical=90, margin=5, hold=hold * MINUTE)
     found = after(*values, rule=rule)
     befores = ["ok", *(each.after for each in found.changes)]
     assert [each.before for each in found.changes] == befores[:-1]
     assert all(each.before != each.after for each in found.changes)
-    times = [BEGIN, *(each.at for each in found.changes)]
-    assert all(later - earlier >= hold * MINUTE for earlier, later in zip(times, times[1:], strict=False))
+    ranks = {"ok": 0, "warning": 1, "critical": 2}
+    for change in found.changes:
+        lately = [each.value for each in seen(*values) if change.at - rule.hold <= each.at <= change.at]
+        if ranks[change.after] > ranks[change.before]:
+            assert all(value >= (80 if change.after == "warning" else 90) for value in lately)
+        else:
+            assert all(value < (75 if change.after == "ok" else 85) for value in lately)
+
+
+def test_what_is_bad_all_the_time_is_told_however_bad_it_is_in_between():
+    assert levels(after(*[85, 95] * 3)) == ["warning"]
+    assert levels(after(95, 95, 95, *[82, 70] * 3)) == ["critical", "warning"]
+
+
+def test_what_becomes_worse_on_its_way_is_critical_when_that_lasted():
+    found = after(50, 85, 95, 95, 95, 95)
+    assert [(each.after, each.at) for each in found.changes] == [
+        ("warning", BEGIN + 3 * MINUTE),
+        ("critical", BEGIN + 4 * MINUTE),
+    ]
+
+
+def test_of_two_values_of_one_moment_the_higher_counts_and_the_other_is_counted():
+    rule = Rule(warning=80)
+    found = judge(rule, Standing(), [Seen(BEGIN, 10), Seen(BEGIN, 90)], now=BEGIN)
+    assert levels(found) == ["warning"]
+    assert found.dropped == {"old or a duplicate": 1}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_what_is_no_number_is_no_value(value: float):
+    found = judge(Rule(warning=80), Standing(), [Seen(BEGIN, value)], now=BEGIN)
+    assert (levels(found), found.dropped, found.standing.newest) == ([], {"not a number": 1}, None)
 
 
 @given(st.lists(st.floats(75.01, 84.99), min_size=3, max_size=60))

@@ -29,13 +29,22 @@ def fingerprint(word: str) -> str:
 
 
 def message(environment: str, notifier: str, word: str) -> Message:
-    """What the test says: that it is one, and what to do with it."""
-    title = f"[TEST] {environment}: alert drill of {notifier}: {word}"
+    """What the test says: that it is one, and what to do with it. The title goes into the ledger, the word does not."""
+    title = f"[TEST] {environment}: alert drill of {notifier}"
     body = (
-        f"{title}\nThis is the weekly test of the way that alerts go. Nothing is wrong.\n"
+        f"{title}\nThe word is {word}\nThis is the weekly test of the way that alerts go. Nothing is wrong.\n"
         f"Next: if a run of alert_drill.{environment} asks for it, type the word {word} there."
     )
     return Message(environment, "info", title, body, (f"{environment}/alert_drill/{notifier}",))
+
+
+def repeats(ask: Ask, word: str) -> str:
+    """Why a receiver's answer proves nothing: it has the word before that was sent. Empty where it may be believed."""
+    try:
+        told = ask()
+    except Day2Error:
+        return ""  # mostly: there is no such message yet
+    return "the receiver's answer only repeats what it is asked: it proves nothing" if word in told else ""
 
 
 def seen(ask: Ask, word: str, *, seconds: float, every: float = EVERY) -> str:

@@ -100,7 +100,10 @@ def keep(metrics: Metrics, looked: Looked, policy: HealthPolicy, *, now: datetim
     The samples first: a cycle that is killed after that is judged by the next one, from the same standings.
     """
     metrics.write(looked.samples)
-    known = {series: thresholds.from_dict(body) for series, body in metrics.standings().items()}
+    # What nobody chose, or what left the inventory, was not looked at: it is not missed.
+    targets = {each.series.target for each in looked.samples}
+    stood = metrics.standings().items()
+    known = {series: thresholds.from_dict(body) for series, body in stood if series.target in targets}
     return judge(looked.samples, known, policy, now=now)
 
 

@@ -34,19 +34,23 @@ class Message:
 def messages(alerts: Iterable[Alert], *, most: int = MOST) -> list[Message]:
     """What to send, worst first: nothing for silenced ones, one message for a target on which much changed at once.
 
-    A storm is one message. What ended is never in one message with what began.
+    A storm is one message. What ended is never in one message with what began. An end after which it began again goes
+    first: told last, it would close the incident of what is still bad.
     """
-    alerts = list(alerts)
-    found = [
-        message
-        for resolved in (False, True)
-        for message in _grouped([each for each in alerts if each.resolved == resolved], most)
-    ]
-    return sorted(found, key=lambda each: (ORDER[each.severity], each.title))
+    alerts = [each for each in alerts if not each.silenced]
+    bad = [each for each in alerts if not each.resolved]
+    newest = {each.key: each.change.at for each in sorted(bad, key=lambda one: one.change.at)}
+    over = [each for each in alerts if each.resolved and each.key in newest and each.change.at < newest[each.key]]
+    well = [each for each in alerts if each.resolved and each not in over]
+    return [each for some in (over, bad, well) for each in sorted(_grouped(some, most), key=_urgency)]
+
+
+def _urgency(message: Message) -> tuple[int, str]:
+    return ORDER[message.severity], message.title
 
 
 def _grouped(alerts: Sequence[Alert], most: int) -> list[Message]:
-    told = sorted((each for each in alerts if not each.silenced), key=lambda each: (each.target, each.key))
+    told = sorted(alerts, key=lambda each: (each.target, each.key))
     found: list[Message] = []
     for _target, some in groupby(told, key=lambda each: each.target):
         of_target = sorted(some, key=lambda each: (ORDER[each.severity], each.key))

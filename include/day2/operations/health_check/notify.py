@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 from day2.errors import Day2Error
@@ -32,9 +33,15 @@ class Try:
         return asdict(self)
 
 
-def route(message: Message, routes: Sequence[Route]) -> list[tuple[str, ...]]:
-    """The chains of notifiers that a message goes through: one for each route that its severity has. Pure."""
-    return [each.notifiers for each in routes if message.severity in each.severities]
+def route(
+    message: Message, routes: Sequence[Route], begun: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> list[tuple[str, ...]]:
+    """The chains of notifiers that a message goes through: one for each route that its severity has. Pure.
+
+    An end goes also where its beginning went: `begun` has the severities that were told, by key.
+    """
+    severities = {message.severity, *(each for key in message.keys for each in begun.get(key, ()) if message.resolved)}
+    return [each.notifiers for each in routes if severities & set(each.severities)]
 
 
 def deliver(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -50,15 +50,32 @@ def waiting(ledger: Ledger, environment: str, *, now: datetime) -> dict[str, Ale
     }
 
 
+def begun(ledger: Ledger, environment: str, waiting: Collection[str], *, now: datetime) -> dict[str, set[str]]:
+    """With which severities each key was told of since it was well last: who has to hear of its end.
+
+    An end whose id is in `waiting` is not told yet, so that what it ends still counts.
+    """
+    told: dict[str, set[str]] = {}
+    ended: set[str] = set()
+    for found in _alerts(ledger, environment, now=now):
+        if found.key in ended and not found.resolved:
+            ended.discard(found.key)
+            told[found.key] = set()
+        if found.resolved and alert_id(found) not in waiting:
+            ended.add(found.key)
+        elif not found.resolved and not found.silenced:
+            told.setdefault(found.key, set()).add(found.severity)
+    return told
+
+
 def no_longer_silenced(
-    ledger: Ledger, environment: str, silenced: Callable[[str], str], *, now: datetime
+    ledger: Ledger, environment: str, silenced: Callable[[str], str], *, made: Iterable[Alert] = (), now: datetime
 ) -> list[Alert]:
-    """What was bad while nobody was told, and still is, now that its target is silent no more."""
-    latest: dict[str, Alert] = {}
-    for entry in ledger.entries(kind=ALERT, since=now - LONGEST_SILENCE):
-        if entry.body["environment"] == environment:
-            found = from_dict(entry.body)
-            latest[found.key] = found
+    """What was bad while nobody was told, and still is, now that its target is silent no more.
+
+    `made` are changes that are about to be written down: they are newer than all that is.
+    """
+    latest = {each.key: each for each in (*_alerts(ledger, environment, now=now), *made)}
     bad = [each for each in latest.values() if each.silenced and not each.resolved and not silenced(each.target)]
     return [replace(each, silenced="", note=_and(each.note, f"nobody was told: {each.silenced}")) for each in bad]
 
@@ -78,11 +95,28 @@ def noticed(
         "severity": message.severity,
         "alerts": [alert_id(each) for each in message.alerts],
         "taken": any(reached) or not reached,
+        "everywhere": all(reached),
         "test": test,
         "tries": [each.as_dict() for chain in chains for each in chain],
     }
     ledger.append(NOTICE, run=run, body=body)
     return all(reached)
+
+
+def told(ledger: Ledger, run: str, attempt: int) -> dict[str, bool]:
+    """What a run's attempt told, by title: whether it came to be taken on every route, by all its tries.
+
+    A try that finds nothing waiting any more does not make a route well that failed before it.
+    """
+    found: dict[str, tuple[str, bool]] = {}
+    for body in (entry.body for entry in ledger.entries(kind=NOTICE, run=run)):
+        if body["attempt"] == attempt:
+            for each in body["alerts"]:
+                found[each] = (body["title"], body["everywhere"])
+    missed: dict[str, bool] = {}
+    for title, everywhere in found.values():
+        missed[title] = missed.get(title, True) and everywhere
+    return missed
 
 
 def as_dict(alert: Alert) -> dict[str, Any]:
@@ -127,6 +161,12 @@ def from_dict(told: Mapping[str, Any]) -> Alert:
         note=told["note"],
         silenced=told["silenced"],
     )  # fmt: skip
+
+
+def _alerts(ledger: Ledger, environment: str, *, now: datetime) -> list[Alert]:
+    """Every alert of an environment that may still matter, oldest first."""
+    found = ledger.entries(kind=ALERT, since=now - LONGEST_SILENCE)
+    return [from_dict(entry.body) for entry in found if entry.body["environment"] == environment]
 
 
 def _and(*some: str) -> str:

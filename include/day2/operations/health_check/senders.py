@@ -8,18 +8,21 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import make_msgid
 from typing import Any, Literal
-from urllib.parse import urljoin
+from urllib.parse import urlsplit
 
 from day2.errors import PlanRefused, StepFailed, Unavailable
 from day2.operations.health_check.messages import Message
 from day2.operations.health_check.outbox import as_dict
+from day2.repository.manifest import sha256
 
 SECONDS = 10.0
 Shape = Literal["day2", "text", "pagerduty", "opsgenie"]
 PAGERDUTY = "https://events.pagerduty.com/"
 OPSGENIE = "https://api.opsgenie.com/"
-# What SNS and PagerDuty take at most of a title.
-SUBJECT, SUMMARY = 100, 1024
+# What SNS and PagerDuty take at most of a title, and PagerDuty of a key.
+SUBJECT, SUMMARY, DEDUP = 100, 1024, 255
+# What is shorter is no secret: "webhook" in a path is part of the receiver's answer, too.
+SECRET = 8
 PRIORITY = {"critical": "P1", "warning": "P3", "info": "P5"}
 KINDS = {"critical": "failure", "warning": "warning", "info": "success"}  # Apprise's names
 
@@ -28,26 +31,39 @@ KINDS = {"critical": "failure", "warning": "warning", "info": "success"}  # Appr
 class Http:
     """A receiver that is asked over HTTP: where, and how it knows us."""
 
-    url: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    auth: tuple[str, str] | None = None
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    auth: tuple[str, str] | None = field(default=None, repr=False)
     key: str = field(default="", repr=False)
 
     def ask(self, method: str, path: str = "", *, body: Any = None) -> str:
         """One request; returns the answer. Raises Unavailable for none and for 5xx, StepFailed for a refusal."""
         import requests
 
-        where = urljoin(self.url, path) if path else self.url
+        # Below the URL, whether or not that ends with a slash: the last part of a ping URL is its key.
+        where = f"{self.url.rstrip('/')}/{path.lstrip('/')}" if path else self.url
         try:
             answer = requests.request(
                 method, where, json=body, headers=dict(self.headers), auth=self.auth, timeout=SECONDS
             )
         except requests.RequestException as error:
-            raise Unavailable(f"{_place(where)} does not answer: {type(error).__name__}") from error
-        if answer.ok:
-            return f"{answer.status_code} {answer.text.strip()}"
-        kind = Unavailable if answer.status_code >= 500 or answer.status_code == 429 else StepFailed
-        raise kind(f"{_place(where)} answered {answer.status_code}: {answer.text.strip()[:200]}")
+            failed = type(error).__name__
+        else:
+            told = self._without_secrets(answer.text.strip())
+            if answer.ok:
+                return f"{answer.status_code} {told}"
+            kind = Unavailable if answer.status_code >= 500 or answer.status_code == 429 else StepFailed
+            raise kind(f"{_place(where)} answered {answer.status_code}: {told[:200]}")
+        # Outside of the except block: the library's own error quotes the URL, and is not even chained.
+        raise Unavailable(f"{_place(where)} does not answer: {failed}")
+
+    def _without_secrets(self, text: str) -> str:
+        """An answer may quote what it was asked, and the path of a webhook is a key."""
+        path = urlsplit(self.url).path.strip("/")
+        secrets = [self.key, *(self.auth or ())[1:], *self.headers.values(), path, *path.split("/")]
+        for each in sorted({each for each in secrets if len(each) >= SECRET}, key=len, reverse=True):
+            text = text.replace(each, "***")
+        return text
 
 
 def webhook(to: Http, shape: Shape, message: Message) -> str:
@@ -80,7 +96,7 @@ def pagerduty(message: Message, key: str, routing_key: str) -> dict[str, Any]:
     return {
         "routing_key": routing_key,
         "event_action": "resolve" if message.resolved else "trigger",
-        "dedup_key": key,
+        "dedup_key": key if len(key) <= DEDUP else sha256(key.encode()),
         "payload": {
             "summary": message.title[:SUMMARY],
             "source": key,
@@ -100,10 +116,12 @@ def email(smtp: Callable[[], smtplib.SMTP], sender: str, to: str, message: Messa
     try:
         with smtp() as server:
             refused = server.send_message(mail)
-    except (smtplib.SMTPServerDisconnected, smtplib.SMTPConnectError, OSError) as error:
-        raise Unavailable(f"the mail server does not answer: {error or type(error).__name__}") from error
-    except smtplib.SMTPException as error:
+    except smtplib.SMTPException as error:  # an OSError, too: first
+        if isinstance(error, smtplib.SMTPServerDisconnected | smtplib.SMTPConnectError):
+            raise Unavailable(f"the mail server does not answer: {error}") from error
         raise StepFailed(f"the mail server refused: {error}") from error
+    except OSError as error:
+        raise Unavailable(f"the mail server does not answer: {str(error) or type(error).__name__}") from error
     if refused:
         raise StepFailed(f"the mail server refused {', '.join(refused)}")
     return str(mail["Message-ID"])
