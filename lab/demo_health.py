@@ -50,14 +50,15 @@ def run(lab: Lab, dag: str) -> bool:
         write_history(lab, environment)
     demo.account(lab, "operator").unpause(f"scale_resource.{environment}")
     host.run("data-size", "64")
+    say("First the quarterly review: what does a year of such growth mean?")
+    review = demo.run_once(lab, f"capacity_review.{environment}", {"reason": "demonstration"})
+    if review is not None and (report := fetch_report(lab, review, REPORT)):
+        say(f"The review, a page to open in a browser: {report}", style="bold")
+    say("It grows faster than anybody forecast.")
     seen = [step(lab, environment, host, used) for used in (45, 53, 59)]
     say(f"{HOST} was 92 % full: scale_resource was asked by an event. What became of it:")
     scaled = follow_scaling(lab, environment)
     seen.append(step(lab, environment, host, None))
-    say("And what a year of such growth means: the quarterly review, with its forecast.")
-    review = demo.run_once(lab, f"capacity_review.{environment}", {"reason": "demonstration"})
-    if review is not None and (report := fetch_report(lab, review, REPORT)):
-        say(f"The review, a page to open in a browser: {report}", style="bold")
     good = told(expected(lab, host, seen, scaled, review))
     for line in NOT_REAL:
         say(line)
@@ -116,7 +117,19 @@ def expected(
         "then it was over, and that was told": [each["title"].partition("]")[0] for each in over] == ["[RESOLVED"],
         "the sign of life came after each look": [each["sign"] for each in lab.on_call.signs()[-4:]] == ["works"] * 4,
         "the review was signed, and PASSED": review is not None and review["verdict"] == "PASSED",
+        f"it names the date: {(dates := named_dates(lab, review))}": dates != "",
     }
+
+
+def named_dates(lab: Lab, review: dict[str, Any] | None) -> str:
+    """What the review asks for the disk, as the ledger has it; empty if it asks for nothing."""
+    if review is None:
+        return ""
+    with demo.ledger(lab) as opened:
+        run = f"{review['dag_id']}/{review['run_id']}"
+        asked = [each for entry in opened.entries(kind="capacity_forecast", run=run) for each in entry.body["requests"]]
+    disk = [each for each in asked if each["target"] == DISK.target and VOLUME in each["resource"]]
+    return "; ".join(f"{each['what']}, until {each['due']}" for each in disk)
 
 
 def size(host: Machine) -> int:

@@ -29,7 +29,7 @@ CLIENTS = (
 HOSTS = (ENDPOINT, ON_CALL, *(f"ssh-{name}" for name in (*WITH_LOGIN, EDGE)))
 STATE = (
     *("run", "logs", "airflow", "s3", "ssh", "servers", "lock", ON_CALL),
-    *("patching-report.html", "patching-report-broken.html", "tuning-report.html"),
+    *("patching-report.html", "patching-report-broken.html", "tuning-report.html", "capacity-report.html"),
     *("ports.json", "secrets.json", "connections.json", "writer.json", "acknowledged.jsonl", "acknowledged.old.jsonl"),
 )
 

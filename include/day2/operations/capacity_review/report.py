@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 # As many plots as people look at; the rest is in the tables and in the CSV file.
-PLOTTED, DATED, MAPPED, LISTED, BRIEFED = 12, 24, 40, 60, 8
+PLOTTED, DATED, MAPPED, LISTED, NAMED, BRIEFED = 12, 24, 40, 60, 6, 8
 KINDS = {"full": "bad", "act": "bad", "plan": "warn", "unknown": "none", "enough": "good"}
 FATES = {"done": "good", "open": "none", "rejected": "none", "expired": "none", "overdue": "bad"}
 DATE = re.compile(r"\d{4}-\d\d-\d\d")
@@ -41,6 +41,7 @@ def render(review: Review) -> bytes:
         "unknown": review.standing("unknown"),
         "figures": _figures(review, pressing),
         "listed": LISTED,
+        "few": NAMED,
         "plotted": PLOTTED,
         "kinds": KINDS,
         "fates": FATES,
