@@ -39,7 +39,9 @@ def aged(found: Sequence[Point], *, rpo: timedelta, now: datetime) -> tuple[Valu
 
 def unowned(store: Store, here: Environment) -> tuple[Value, ...]:
     """Databases of which recovery points are kept, and which the inventory does not know (any more)."""
-    strange = sorted(set(points.databases(store)) - {each.name for each in here.databases})
+    # Reports are kept there too, in folders of their own: a database is what has a recovery point.
+    others = set(points.databases(store)) - {each.name for each in here.databases}
+    strange = sorted(each for each in others if points.points(store, each))
     return (Value("unowned_recovery_points", len(strange), note=", ".join(strange)),)
 
 
