@@ -207,7 +207,7 @@ def _ask(ledger: Ledger, here: Environment, looked: Looked, at: datetime) -> lis
 
     if here.policies.scale_resource is None:
         return []
-    now, asked = run.current(), scaling.last_asked(ledger, here.name, now=at)
+    now, asked = run.current(), scaling.last_asked(ledger, here.name, here.resources, now=at)
     found = scaling.wanted(here.resources, looked.samples, asked, now=datetime.now(UTC))
     for each in found:
         body = {"attempt": now.attempt, "environment": here.name, **asdict(each)}
