@@ -62,6 +62,7 @@ def look(environment_name: str) -> dict[str, Any]:
         metrics = Metrics(ledger, here.name)
         with acting(ledger, here.name, "look") as outcome:
             looked = cycle.look(looks, rules)
+            said = looked.said
             looked = cycle.with_more(looked, _overdue(ledger, here, chosen, at), at=at)
             judged = cycle.keep(metrics, looked, rules, now=datetime.now(UTC))
             _say(looked)
@@ -73,7 +74,7 @@ def look(environment_name: str) -> dict[str, Any]:
             outcome.measures |= {
                 "scaling": _ask(ledger, here, looked, at),
                 "targets": len(looks),
-                "samples": len(looked.samples),
+                "samples": said,
                 "gaps": dict(looked.gaps),
                 "dropped": dict(judged.dropped),
                 "changes": len(judged.changes),

@@ -34,6 +34,12 @@ def test_a_target_that_does_not_answer_is_a_gap_and_no_zero():
         ("a", "cpu_percent", 5.0), ("a", "look_failed", 1.0), ("b", "cpu_percent", 7.0), ("b", "look_failed", 0.0),
     ]  # fmt: skip
     assert found.notes == {Series("a", "look_failed"): "it does not answer"}
+    assert found.said == 2
+
+
+def test_asked_in_vain_is_nothing_seen():
+    found = look({"a": (away,), "b": (away,)}, POLICY)
+    assert (len(found.samples), found.said) == (2, 0), "a look at nothing but silence fails"
 
 
 def test_what_changed_its_level_is_told_with_the_rule_it_was_judged_by():

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from day2.inventory.model import Environment
 from day2.ledger import Ledger
+from day2.operations.health_check import postgres_look
 from day2.operations.health_check.host_look import Value
 from day2.postgres.server import Server, rows
 from day2.repository import points
@@ -40,12 +41,14 @@ def aged(found: Sequence[Point], *, rpo: timedelta, now: datetime) -> tuple[Valu
 def unowned(store: Store, here: Environment) -> tuple[Value, ...]:
     """Databases of which recovery points are kept, and which the inventory does not know (any more)."""
     strange = sorted(set(points.databases(store)) - {each.name for each in here.databases})
+    # Reports and scans are kept beside them: what has no recovery point is no database.
+    strange = [each for each in strange if points.points(store, each)]
     return (Value("unowned_recovery_points", len(strange), note=", ".join(strange)),)
 
 
-def undeclared(server: Server, declared: Iterable[str]) -> tuple[Value, ...]:
-    """Databases of a server that nobody declared: nobody backs them up."""
-    with server.connect() as connection:
+def undeclared(server: Server, declared: Iterable[str], *, seconds: float = postgres_look.SECONDS) -> tuple[Value, ...]:
+    """Databases of a server that nobody declared: nobody backs them up. Raises Unavailable, StepFailed."""
+    with postgres_look.asked(server, seconds=seconds) as connection:
         there = {str(row["name"]) for row in rows(connection, "databases")} - {MAINTENANCE}
     return missing(there, declared)
 
