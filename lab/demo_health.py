@@ -158,8 +158,9 @@ def history(now: datetime) -> Iterator[Sample]:
     for day in range(DAYS, 0, -1):
         at, done = today - timedelta(days=day), 1 - day / DAYS
         week = math.sin(2 * math.pi * at.weekday() / 7)
+        filled = 10 + 0.25 * max(DAYS - day - 240, 0) + 0.4 * week + noise.gauss(0, 0.3)
         made = {
-            Series(DISK.target, "disk_used", VOLUME): (10 + 34 * done + 0.4 * week + noise.gauss(0, 0.3)) * MEGABYTE,
+            Series(DISK.target, "disk_used", VOLUME): filled * MEGABYTE,
             Series(DISK.target, "disk_total", VOLUME): 64.0 * MEGABYTE,
             Series("host/web-01", "cpu_percent"): 14 + 3 * week + noise.gauss(0, 1.5),
             Series("host/web-01", "memory_percent"): 17 + noise.gauss(0, 0.6),

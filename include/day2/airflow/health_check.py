@@ -63,6 +63,7 @@ def look(environment_name: str) -> dict[str, Any]:
             raise AirflowSkipException("dry run: nothing is kept, and nobody is told")
         with acting(ledger, here.name, "look") as outcome:
             looked = _elsewhere(cycle.look(looks, rules), here, chosen, metrics)
+            said = looked.said
             looked = cycle.with_more(looked, _overdue(ledger, here, chosen, at), at=at)
             judged = cycle.keep(metrics, looked, rules, now=datetime.now(UTC))
             _say(looked)
@@ -74,7 +75,7 @@ def look(environment_name: str) -> dict[str, Any]:
             outcome.measures |= {
                 "scaling": _ask(ledger, here, looked, at),
                 "targets": len(looks),
-                "samples": len(looked.samples),
+                "samples": said,
                 "gaps": dict(looked.gaps),
                 "dropped": dict(judged.dropped),
                 "changes": len(judged.changes),
@@ -221,7 +222,7 @@ def _ask(ledger: Ledger, here: Environment, looked: Looked, at: datetime) -> lis
 
     if here.policies.scale_resource is None:
         return []
-    now, asked = run.current(), scaling.last_asked(ledger, here.name, now=at)
+    now, asked = run.current(), scaling.last_asked(ledger, here.name, here.resources, now=at)
     found = scaling.wanted(here.resources, looked.samples, asked, now=datetime.now(UTC))
     for each in found:
         body = {"attempt": now.attempt, "environment": here.name, **asdict(each)}

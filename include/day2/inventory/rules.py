@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from day2.inventory import backups, capacities, drills, explain, patches, scalings, tunings
+from day2.inventory import backups, capacities, drills, explain, patches, scalings, tunings, watching
 from day2.inventory.fields import CONNECTION, Model, nearest
 from day2.inventory.model import (
     BackupPolicy,
@@ -56,6 +56,7 @@ def findings(environment: Environment) -> list[Finding]:
         *tunings.findings(environment),
         *scalings.findings(environment),
         *capacities.findings(environment),
+        *watching.findings(environment),
     ]
     # A score is only worth counting when every policy and repository it counts is right.
     return found or list(backups.unreachable_scores(environment))

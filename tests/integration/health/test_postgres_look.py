@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from day2.errors import Day2Error
-from day2.operations.health_check.postgres_look import look
+from day2.errors import Day2Error, StepFailed, Unavailable
+from day2.operations.health_check import absence
+from day2.operations.health_check.postgres_look import asked, look
 from day2.postgres.server import Server
 from lab.ports import LOOPBACK
 from lab.postgres import SUPERUSER
@@ -60,3 +61,33 @@ def test_a_slot_that_nobody_reads_keeps_more_and_more(server: Server) -> None:
 def test_a_server_that_is_gone_is_an_error_and_no_value(server: Server) -> None:
     with pytest.raises(Day2Error):
         look(Server(server.host, 1, server.user, server.dbname, server.password))
+
+
+def test_a_role_that_may_not_look_is_a_gap_of_this_server_and_no_crash(server: Server) -> None:
+    with server.connect() as connection:
+        connection.execute("create role poor login password 'poor'")
+        connection.execute("revoke select on pg_stat_activity from public")
+    try:
+        with pytest.raises(StepFailed, match="refused what a look asks: permission denied"):
+            look(Server(server.host, server.port, "poor", "postgres", "poor"))
+    finally:
+        with server.connect() as connection:
+            connection.execute("grant select on pg_stat_activity to public")
+            connection.execute("drop role poor")
+
+
+def test_a_statement_that_takes_too_long_is_no_answer(server: Server) -> None:
+    with pytest.raises(Unavailable, match="statement timeout"), asked(server, seconds=2) as connection:
+        connection.execute("select pg_sleep(10)")
+
+
+def test_a_database_that_nobody_declared_is_named(server: Server) -> None:
+    with server.connect() as connection:
+        connection.execute('create database "new; one"')
+    try:
+        [found] = absence.undeclared(server, ["orders"])
+        assert (found.value, found.note) == (1, "new; one"), "not the one that initdb makes, and no template"
+        assert absence.undeclared(server, ["new; one"])[0].value == 0
+    finally:
+        with server.connect() as connection:
+            connection.execute('drop database "new; one"')

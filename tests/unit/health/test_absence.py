@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,10 @@ from hypothesis import strategies as st
 from day2.inventory.health import THRESHOLDS, HealthPolicy
 from day2.operations.health_check import absence
 from day2.operations.health_check.cycle import rule_of
+from day2.repository import points
+from day2.repository.folder import FolderStore
 from tests.unit.health.making import AT
+from tests.unit.repository.builders import commit
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 POLICY = HealthPolicy()
@@ -120,3 +124,26 @@ def test_a_host_that_a_scan_did_not_reach_was_not_scanned():
 def test_a_ledger_that_is_new_or_very_old_is_asked_for_what_it_has():
     assert absence.since(Ledger(began=None), now=AT) == AT
     assert absence.since(Ledger(began=AT - 4000 * DAY), now=AT) == AT - 732 * DAY
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path)
+
+
+def test_a_repository_is_asked_itself_and_a_point_counts_from_its_restore_test_on(store: FolderStore) -> None:
+    first = commit(store, at=AT - 2 * DAY)
+    points.attest(store, first, passed=True, at=AT - 2 * DAY, content={})
+    commit(store, at=AT - HOUR)
+    found = {each.metric: each.value for each in absence.recovery_points(store, "orders", rpo=DAY, now=AT)}
+    assert (found["recovery_points"], found["recovery_point_age_percent"]) == (1, 200)
+    assert [each.value for each in absence.recovery_points(store, "billing", rpo=DAY, now=AT)] == [0]
+
+
+def test_points_of_databases_that_the_inventory_lost_are_named_and_reports_are_none(store: FolderStore) -> None:
+    for database in ("orders", "gone_2", "gone_1"):
+        commit(store, database)
+    store.put("tuning/a_run/1-report.html", b"a report")
+    [found] = absence.unowned(store, here("orders"))
+    assert (found.value, found.note) == (2, "gone_1, gone_2")
+    assert level("unowned_recovery_points", found.value) == "warning"

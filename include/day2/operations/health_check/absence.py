@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from day2.inventory.model import Environment
 from day2.ledger import Ledger
+from day2.operations.health_check import postgres_look
 from day2.operations.health_check.host_look import Value
 from day2.postgres.server import Server, rows
 from day2.repository import points
@@ -45,9 +46,9 @@ def unowned(store: Store, here: Environment) -> tuple[Value, ...]:
     return (Value("unowned_recovery_points", len(strange), note=", ".join(strange)),)
 
 
-def undeclared(server: Server, declared: Iterable[str]) -> tuple[Value, ...]:
-    """Databases of a server that nobody declared: nobody backs them up."""
-    with server.connect() as connection:
+def undeclared(server: Server, declared: Iterable[str], *, seconds: float = postgres_look.SECONDS) -> tuple[Value, ...]:
+    """Databases of a server that nobody declared: nobody backs them up. Raises Unavailable, StepFailed."""
+    with postgres_look.asked(server, seconds=seconds) as connection:
         there = {str(row["name"]) for row in rows(connection, "databases")} - {MAINTENANCE}
     return missing(there, declared)
 

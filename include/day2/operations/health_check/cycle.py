@@ -30,6 +30,11 @@ class Looked:
     gaps: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[Series, str] = field(default_factory=dict)
 
+    @property
+    def said(self) -> int:
+        """How many samples its targets gave: that one was asked in vain is none of them."""
+        return sum(each.series.metric != FAILED for each in self.samples)
+
 
 @dataclass(frozen=True)
 class Judged:

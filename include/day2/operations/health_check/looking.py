@@ -89,7 +89,8 @@ def _declared(database: Database, reach: Reach) -> Look:
         server = reach.server(database)
         others = (_somewhere(each, reach) for here in inventory.environments() for each in here.databases)
         at = (server.host, server.port)
-        return absence.undeclared(server, [each.dbname for each in others if each and (each.host, each.port) == at])
+        declared = [each.dbname for each in others if each and (each.host, each.port) == at]
+        return absence.undeclared(server, declared, seconds=reach.seconds)
 
     return look
 

@@ -13,7 +13,6 @@ from day2.operations.scale_resource import choose, trigger
 from day2.operations.scale_resource.decide import Direction
 
 KIND = "scaling_asked"
-LONGEST_COOLDOWN = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -44,10 +43,13 @@ def wanted(
     return found
 
 
-def last_asked(ledger: Ledger, environment: str, *, now: datetime) -> dict[str, datetime]:
-    """When each resource was asked for last."""
+def last_asked(
+    ledger: Ledger, environment: str, resources: Iterable[Resource], *, now: datetime
+) -> dict[str, datetime]:
+    """When each resource was asked for last, as far back as the longest cooldown."""
+    longest = max((each.cooldown for each in resources), default=timedelta(0))
     return {
         entry.body["resource"]: datetime.fromisoformat(entry.recorded_at)
-        for entry in ledger.entries(kind=KIND, since=now - LONGEST_COOLDOWN)
+        for entry in ledger.entries(kind=KIND, since=now - longest)
         if entry.body["environment"] == environment
     }
