@@ -32,7 +32,8 @@ def test_a_message_has_all_that_on_call_needs():
         "Last good: 71.0 % at 2027-03-07T01:00:00Z",
         "Owner: platform",
         "Next: remove what is not needed, or grow the file system",
-        "Log and runbook: http://airflow/x",
+        "Runbook: An alert arrived",
+        "Log: http://airflow/x (the runbook is the documentation of its DAG)",
     ]
     assert message.title == message.body.splitlines()[0]
     assert message.keys == ("production/db-01/disk_percent//data",)
