@@ -221,3 +221,99 @@ def test_no_secret_is_in_what_a_drill_leaves(suite: Suite, night: Story) -> None
         left = json.dumps([entry.body for entry in ledger.entries(run=f"{DRILL}/{night.drilled.run_id}")])
     assert len(words) == 2
     assert [each for each in words if each in left] == []
+
+
+def known(monkeypatch: pytest.MonkeyPatch, **fields: Any) -> None:
+    """The only connection there is."""
+    from airflow.sdk import Connection
+
+    from day2.airflow import connections
+
+    extra = fields.pop("extra", {})
+    made = Connection(conn_id="one", extra=json.dumps(extra), **fields)
+    monkeypatch.setattr(connections, "get", lambda _name: made)
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({"conn_type": "http", "host": "hooks.test", "schema": "https", "extra": {"path": "/services/T/B/x"}},
+         "https://hooks.test/services/T/B/x"),
+        ({"conn_type": "http", "host": "https://hooks.test", "port": 8443, "extra": {}}, "https://hooks.test:8443/"),
+        ({"conn_type": "http", "extra": {"shape": "pagerduty"}}, "https://events.pagerduty.com/"),
+        ({"conn_type": "http", "extra": {"shape": "opsgenie"}}, "https://api.opsgenie.com/"),
+        ({"conn_type": "http", "host": "api.eu.opsgenie.com", "schema": "https", "extra": {"shape": "opsgenie"}},
+         "https://api.eu.opsgenie.com/"),
+    ],
+)  # fmt: skip
+def test_a_webhook_is_where_its_connection_says(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], url: str
+) -> None:
+    from day2.airflow import notifiers
+
+    known(monkeypatch, password="a-key-of-its-own", **fields)
+    to = notifiers.http("one")
+    assert (to.url, to.key, to.auth) == (url, "a-key-of-its-own", None)
+    sender: Any = notifiers.sender("one")
+    assert sender.args[1] == fields["extra"].get("shape", "day2")
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"conn_type": "postgres"}, "is of type 'postgres', and nobody can be told by it"),
+        ({"conn_type": "smtp", "host": "mail.test"}, "has no 'to' in its extra"),
+        ({"conn_type": "aws"}, "has no 'topic' in its extra"),
+        ({"conn_type": "apprise"}, "has no 'url' in its extra"),
+    ],
+)
+def test_a_connection_by_which_nobody_can_be_told_is_refused(
+    monkeypatch: pytest.MonkeyPatch, fields: dict[str, Any], says: str
+) -> None:
+    from day2.airflow import connections, notifiers
+    from day2.errors import PlanRefused
+
+    monkeypatch.setattr(connections, "aws", lambda *_asked: None)
+    known(monkeypatch, **fields)
+    with pytest.raises(PlanRefused, match=says):
+        notifiers.sender("one")
+
+
+@pytest.mark.parametrize(
+    ("extra", "secured"),
+    [({"disable_ssl": True, "disable_tls": True}, []), ({"disable_ssl": True}, ["starttls"]), ({}, ["ssl"])],
+)
+def test_a_mail_server_is_believed_only_with_a_certificate(
+    monkeypatch: pytest.MonkeyPatch, extra: dict[str, Any], secured: list[str]
+) -> None:
+    import smtplib
+    import ssl
+
+    from day2.airflow import notifiers
+
+    seen: list[tuple[str, Any]] = []
+
+    class Plain:
+        def __init__(self, *_where: Any, **_more: Any) -> None: ...
+
+        def starttls(self, *, context: ssl.SSLContext) -> None:
+            seen.append(("starttls", context))
+
+        def login(self, user: str, password: str) -> None:
+            seen.append((user, password))
+
+    class Secure(Plain):
+        def __init__(self, *_where: Any, context: ssl.SSLContext, **_more: Any) -> None:
+            seen.append(("ssl", context))
+
+    monkeypatch.setattr(smtplib, "SMTP", Plain)
+    monkeypatch.setattr(smtplib, "SMTP_SSL", Secure)
+    known(
+        monkeypatch, conn_type="smtp", host="mail.test", login="us", password="pass-word-1", extra=extra | {"to": "x"}
+    )
+    sender: Any = notifiers.sender("one")
+    sender.args[0]()
+    *first, login = seen
+    assert [name for name, _ in first] == secured
+    assert all(context.verify_mode == ssl.CERT_REQUIRED and context.check_hostname for _, context in first)
+    assert login == ("us", "pass-word-1"), "only then"

@@ -88,7 +88,9 @@ class Source(Model):
 class Route(Model):
     """Who is told of what: the first of these notifiers that takes it; the next one where it does not."""
 
-    severities: tuple[Severity, ...] = Field(min_length=1, description="which changes go here")
+    severities: tuple[Severity, ...] = Field(
+        min_length=1, description="which changes go here; an end goes where its beginning went"
+    )
     notifiers: tuple[ConnectionId, ...] = Field(min_length=1, description="the first one is tried first, then the next")
 
 
