@@ -17,12 +17,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from psycopg import sql
-
-from bench import machine
+from bench import ledgers, machine
 from bench.looked import AT_ONCE
 from bench.tables import Grid
-from day2.ledger import migrate
 from day2.operations.health_check.host_look import LOOK
 from day2.operations.health_check.postgres_look import LOOKS
 from day2.postgres import binaries
@@ -36,7 +33,6 @@ from lab.postgres import Server, free_standing, reachable_temporary_folder
 from lab.say import timed
 
 TARGETS, HOSTS, GOAL_SECONDS = 1000, 5, 60.0
-DATABASE, OWNER, APP = "bench_ledger", "ledger_owner", "ledger_app"
 
 
 def runs(targets: int = TARGETS) -> list[dict[str, Any]]:
@@ -100,16 +96,10 @@ def _rows(told: dict[str, Any], bare: dict[str, Any], load: list[float]) -> list
 
 def _ways(fleet: Fleet, server: Server) -> dict[str, Any]:
     """How each is reached; and a ledger on the same server."""
-    with server.connect() as connection:
-        for role in (OWNER, APP):
-            named = (sql.Identifier(role), sql.Literal(server.password))
-            connection.execute(sql.SQL("create role {} login password {}").format(*named))
-        connection.execute(sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (DATABASE, OWNER))))
-    migrate(server.conninfo(DATABASE, user=OWNER, password=server.password), app_role=APP)
     return {
         "logins": resident.logins(fleet),
         "known_hosts": str(fleet.known_hosts),
-        "ledger": server.conninfo(DATABASE, user=APP, password=server.password),
+        "ledger": ledgers.make(server),
         "server": {"host": "127.0.0.1", "port": server.port, "user": "postgres", "dbname": "postgres",
                    "password": server.password},
     }  # fmt: skip

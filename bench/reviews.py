@@ -15,12 +15,9 @@ import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from psycopg import sql
-
-from bench import machine
+from bench import ledgers, machine
 from bench.tables import Grid
 from day2.inventory import Environment
-from day2.ledger import migrate
 from day2.postgres import binaries
 from day2.units import size
 from lab.places import CHECKOUT
@@ -31,7 +28,7 @@ if TYPE_CHECKING:
     from psycopg import Connection
 
 SERIES, DAYS, RAW_DAYS, GOAL_SECONDS = 1000, 400, 2, 120.0
-ENVIRONMENT, DATABASE, OWNER, APP = "made", "bench_ledger", "ledger_owner", "ledger_app"
+ENVIRONMENT = "made"
 # How a point of a made series is written; a limit that some of them reach.
 METRICS = ("cpu_percent", "memory_percent", "connections_percent", "disk_used", "inodes_used")
 LIMITED = {"disk_used": "disk_total", "inodes_used": "inodes_total"}
@@ -115,16 +112,11 @@ def _rows(told: dict[str, Any], load: list[float]) -> list[dict[str, Any]]:
 
 
 def _ledger(server: Server, series: int) -> str:
-    """A migrated ledger with the samples in it; how the application logs in."""
-    with server.connect() as connection:
-        for role in (OWNER, APP):
-            named = (sql.Identifier(role), sql.Literal(server.password))
-            connection.execute(sql.SQL("create role {} login password {}").format(*named))
-        connection.execute(sql.SQL("create database {} owner {}").format(*map(sql.Identifier, (DATABASE, OWNER))))
-    migrate(server.conninfo(DATABASE, user=OWNER, password=server.password), app_role=APP)
-    with server.connect(DATABASE) as connection:
+    """A ledger with the samples in it; how the application logs in."""
+    conninfo = ledgers.make(server)
+    with server.connect(ledgers.DATABASE) as connection:
         _fill(connection, series, datetime.now(UTC))
-    return server.conninfo(DATABASE, user=APP, password=server.password)
+    return conninfo
 
 
 def _fill(connection: Connection[Any], series: int, now: datetime) -> None:

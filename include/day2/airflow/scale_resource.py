@@ -10,7 +10,7 @@ from airflow.sdk import TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
 from day2 import inventory
-from day2.airflow import connections, run, steps, telling
+from day2.airflow import connections, findings, run, steps, telling
 from day2.airflow.scaling import RESOURCES
 from day2.errors import Day2Error
 from day2.inventory.model import Environment, Resource, ScalingPolicy
@@ -146,8 +146,7 @@ def validate(planned: dict[str, Any]) -> None:
             for each in planned["targets"]
         ]
         result = validation.run(rows, facts.SUITE)
-        telling.judge(result.report())
-        ledger.append("checks", run=now.key, body=result.as_dict() | {"attempt": now.attempt})
+        findings.judge(ledger, [result])
     if not result.passed:
         raise AirflowFailException("not everything is as it must be; the failed checks are above")
 
