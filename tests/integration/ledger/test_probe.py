@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from day2.errors import StepFailed
-from day2.ledger import Ledger, migrate, probe
+from day2.ledger import Ledger, metrics, migrate, probe
+from day2.ledger.metrics import Metrics, Series
 from day2.ledger.probe import Sample
 from tests.integration.ledger.conftest import Database
 
@@ -80,8 +81,14 @@ def test_a_ledger_of_the_first_version_is_upgraded_and_keeps_its_entries(databas
     entry = ledger.append("note", run="r", body={"a": 1})
     with psycopg.connect(database.owner, autocommit=True) as owner:
         owner.execute("drop table ledger.probe_sample, ledger.probe_stop")
+        owner.execute(
+            "drop table ledger.metric_series, ledger.metric_sample, ledger.metric_rollup, ledger.metric_standing"
+        )
+        owner.execute("drop function ledger.metric_month, ledger.metric_roll, ledger.metric_expire")
         owner.execute("update ledger.alembic_version set version_num = '0001'")
-    assert migrate(database.owner, app_role="day2-app") == "0002"
+    assert migrate(database.owner, app_role="day2-app") == "0003"
     write(ledger, beat(1))
     assert probe.read(ledger, RUN, TARGET) == [beat(1)]
+    series = Series("host/db-01", "cpu_percent")
+    assert Metrics(ledger, "production").write([metrics.Sample(series, T0, 5.0)]) == 1
     assert list(ledger.entries()) == [entry]
