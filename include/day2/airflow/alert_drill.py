@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -97,6 +98,8 @@ def send(planned: dict[str, Any]) -> dict[str, str]:
                     outcome.measures["wrong"] = repeats or arrival.seen(ask, word, seconds=seconds)
                 else:
                     asked[name] = arrival.fingerprint(word)
+                if tries[-1].taken and notifiers.keeps_incidents(name):
+                    health_check.deliver(replace(message, ended=True), (name,), attempts=1)
                 wrong = outcome.measures.get("wrong", "a person is asked")
                 log.info("%s: %s", name, wrong or "sent, and seen to arrive")
     return asked

@@ -40,6 +40,11 @@ def sender(connection: str) -> Send:
     )
 
 
+def keeps_incidents(connection: str) -> bool:
+    """Whether its receiver keeps open what it was told, until it is told the end."""
+    return connections.get(connection).extra_dejson.get("shape") in ("pagerduty", "opsgenie")
+
+
 def http(connection: str) -> Http:
     """A receiver that is asked over HTTP."""
     from day2.operations.health_check.senders import OPSGENIE, PAGERDUTY, Http

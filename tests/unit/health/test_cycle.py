@@ -108,3 +108,12 @@ def test_samples_that_are_not_believed_are_counted_by_why():
 def test_values_of_the_ledger_are_samples_like_any_other():
     more = with_more(Looked(()), {"host/a": [Value("patch_scan_age_seconds", 9.0)]}, at=AT)
     assert more.samples == (Sample(Series("host/a", "patch_scan_age_seconds"), AT, 9.0),)
+
+
+def test_a_look_that_fails_in_a_way_of_its_own_is_a_gap_too():
+    def odd() -> list[Value]:
+        raise TypeError("a key of a kind that nobody knows")
+
+    found = look({"a": (odd,), "b": (lambda: [Value("cpu_percent", 7.0)],)}, POLICY)
+    assert found.gaps == {"a": "the look itself failed: TypeError: a key of a kind that nobody knows"}
+    assert [each.value for each in found.samples if each.series.metric == "cpu_percent"] == [7.0]

@@ -6,6 +6,7 @@ import json
 import smtplib
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from day2.errors import StepFailed, Unavailable
-from day2.operations.health_check import senders
+from day2.operations.health_check import arrival, senders
 from day2.operations.health_check.messages import Message, messages
 from day2.operations.health_check.senders import Http
 from tests.unit.health.making import alert, end
@@ -217,3 +218,10 @@ def test_sns_gets_a_subject_that_it_takes():
     long = Message("production", "critical", "é" * 150, "all", ("k",))
     assert senders.sns(client, "arn:topic", long) == "m-1"
     assert client.asked == {"TopicArn": "arn:topic", "Subject": "?" * 100, "Message": "all"}
+
+
+def test_a_test_that_ended_closes_the_incident_that_it_opened():
+    test = arrival.message("production", "pager", "0a1b2c3d")
+    opened, closed = (senders.pagerduty(each, each.keys[0], "k") for each in (test, replace(test, ended=True)))
+    assert [each["event_action"] for each in (opened, closed)] == ["trigger", "resolve"]
+    assert opened["dedup_key"] == closed["dedup_key"]

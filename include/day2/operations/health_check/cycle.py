@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from day2.errors import Day2Error
+from day2.errors import Day2Error, StepFailed
 from day2.inventory.health import HealthPolicy, Threshold
 from day2.ledger.metrics import Metrics, Sample, Series
 from day2.metrics import thresholds
@@ -128,4 +128,7 @@ def _one(target: str, each: Look) -> tuple[datetime, list[Value] | Day2Error]:
         found: list[Value] | Day2Error = list(each())
     except Day2Error as error:
         found = error
+    except Exception as error:  # a key that cannot be read, an answer nobody thought of: the others are looked at
+        log.exception("%s: the look itself failed", target)
+        found = StepFailed(f"the look itself failed: {type(error).__name__}: {error}", target=target)
     return datetime.now(UTC), found

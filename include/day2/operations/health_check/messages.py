@@ -16,7 +16,10 @@ STORM, SHOWN = 10, 40
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent: one alert, or several of one target. `keys` has all of them."""
+    """What is sent: one alert, or several of one target. `keys` has all of them.
+
+    `ended` closes what a message without alerts opened: a test, at a receiver that keeps incidents.
+    """
 
     environment: str
     severity: Severity
@@ -24,11 +27,12 @@ class Message:
     body: str
     keys: tuple[str, ...]
     alerts: tuple[Alert, ...] = ()
+    ended: bool = False
 
     @property
     def resolved(self) -> bool:
         """Whether there is nothing left to do."""
-        return bool(self.alerts) and all(each.resolved for each in self.alerts)
+        return self.ended or bool(self.alerts) and all(each.resolved for each in self.alerts)
 
 
 def messages(alerts: Iterable[Alert], *, most: int = MOST) -> list[Message]:
