@@ -21,7 +21,7 @@ from bench import ledgers, machine
 from bench.looked import AT_ONCE
 from bench.tables import Grid
 from day2.operations.health_check.host_look import LOOK
-from day2.operations.health_check.postgres_look import LOOKS
+from day2.operations.health_check.postgres_look import LOOKS, SEQUENCES
 from day2.postgres import binaries
 from day2.postgres.server import sql as statement
 from day2.units import size
@@ -110,7 +110,7 @@ def _by_hand(fleet: Fleet, server: Server, told: dict[str, Any]) -> dict[str, An
     with tempfile.TemporaryDirectory(prefix="day2-bench-") as name:
         folder = Path(name)
         asked = folder / "asked.sql"
-        asked.write_text("\n".join(f"{statement(each)};" for each in LOOKS))
+        asked.write_text("\n".join(f"{statement(each)};" for each in (*LOOKS, SEQUENCES)))
         login = told["logins"][0]
         ssh = f"ssh -n -o BatchMode=yes -o UserKnownHostsFile={fleet.known_hosts} -i {login['key_file']}"
         psql = binaries.installed()[0]["psql"]

@@ -44,6 +44,7 @@ RESOURCES: dict[str, Reviewed | None] = {
     "disk_used": Reviewed(name="disk", unit="bytes", limit_metric="disk_total"),
     "inodes_used": Reviewed(name="inodes", limit_metric="inodes_total"),
     "connections_percent": Reviewed(name="connections", unit="percent"),
+    "sequence_percent": Reviewed(name="sequence ids", unit="percent"),
 }
 
 

@@ -45,6 +45,7 @@ THRESHOLDS: dict[str, Threshold | None] = {
     "connections_percent": Threshold(warning=80, critical=95, margin=5),
     "xid_age_percent": Threshold(warning=25, critical=50, margin=1),
     "multixact_age_percent": Threshold(warning=25, critical=50, margin=1),
+    "sequence_percent": Threshold(warning=75, critical=90),
     "replay_lag_seconds": Threshold(warning=60, critical=300, margin=10, hold="PT2M"),  # type: ignore[arg-type]
     "oldest_transaction_seconds": Threshold(warning=3600, critical=14400, margin=60),
     "slot_retained_bytes": Threshold(warning=1e9, critical=1e10, margin=1e8),

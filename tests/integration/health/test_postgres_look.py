@@ -58,6 +58,20 @@ def test_a_slot_that_nobody_reads_keeps_more_and_more(server: Server) -> None:
         connection.execute("select pg_drop_replication_slot('forgotten')")
 
 
+def test_a_sequence_that_runs_out_is_seen_unless_somebody_alters_it(server: Server) -> None:
+    with server.connect() as connection, server.connect() as other:
+        connection.execute("create sequence public.tickets as smallint")
+        connection.execute("create sequence public.turns as smallint cycle")
+        connection.execute("select setval('public.tickets', 29491), setval('public.turns', 32767)")
+        assert seen(server)["sequence_percent postgres"] == pytest.approx(90, abs=0.01), "one that cycles never ends"
+        with other.transaction():
+            other.execute("alter sequence public.tickets cache 2")
+            found = seen(server)
+        assert "sequence_percent postgres" not in found
+        assert found["connections"] > 0, "the rest is seen"
+        connection.execute("drop sequence public.tickets, public.turns")
+
+
 def test_a_server_that_is_gone_is_an_error_and_no_value(server: Server) -> None:
     with pytest.raises(Day2Error):
         look(Server(server.host, 1, server.user, server.dbname, server.password))

@@ -31,6 +31,7 @@ ABOUT: dict[str, About] = {
     "connections_percent": About("connections in use", "percent", "look in pg_stat_activity who keeps them open"),
     "xid_age_percent": About("transaction ids used up", "percent", "vacuum the oldest tables; end old transactions"),
     "multixact_age_percent": About("multixact ids used up", "percent", "vacuum the oldest tables"),
+    "sequence_percent": About("use of the fullest sequence", "percent", "make its column bigint, and the sequence"),
     "replay_lag_seconds": About("replication lag", "s", "look at the standby's disk and at long queries on it"),
     "oldest_transaction_seconds": About("age of the oldest transaction", "s", "ask its owner, then end it"),
     "slot_retained_bytes": About("WAL kept for a slot", "bytes", "start its reader again, or drop the slot"),

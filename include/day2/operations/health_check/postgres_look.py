@@ -1,7 +1,8 @@
-"""One look at a PostgreSQL server: three statements that read statistics and lock nothing."""
+"""One look at a PostgreSQL server: four statements that read what it knows of itself, and wait for nobody."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,8 +15,11 @@ from day2.postgres.server import Server, rows
 if TYPE_CHECKING:
     from psycopg import Connection
 
+log = logging.getLogger("day2")
 SECONDS = 15.0
 LOOKS = ("health_server", "health_databases", "health_replication")
+# The only one that reads relations, and so may meet a lock: then it is a gap, and the rest is seen.
+SEQUENCES, LOCK_SECONDS = "health_sequences", 1
 # What a row says beside values.
 NAMES = {"at", "part", "standby", "started"}
 
@@ -23,8 +27,20 @@ NAMES = {"at", "part", "standby", "started"}
 def look(server: Server, *, seconds: float = SECONDS) -> tuple[Value, ...]:
     """Every value of one look. Raises Unavailable where it does not answer in time, StepFailed where it refuses."""
     with asked(server, seconds=seconds) as connection:
-        found = [row for name in LOOKS for row in rows(connection, name)]
+        found = [row for name in LOOKS for row in rows(connection, name)] + _sequences(connection)
     return tuple(value for row in found for value in _values(row))
+
+
+def _sequences(connection: Connection[Any]) -> list[dict[str, Any]]:
+    from psycopg.errors import LockNotAvailable
+
+    try:
+        with connection.transaction():
+            connection.execute(f"set local lock_timeout = '{LOCK_SECONDS}s'".encode())
+            return rows(connection, SEQUENCES)
+    except LockNotAvailable:
+        log.info("a sequence is locked: how far it is used is not known now")
+        return []
 
 
 @contextmanager
