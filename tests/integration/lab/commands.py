@@ -19,8 +19,8 @@ from lab.hosts.fleet import default_folder
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SERVERS = {
-    *("platform", "orders", "orders-standby", "billing", "recovery", "s3-eu-west-1", "s3-eu-central-1", "writer"),
-    *("ssh-orders", "ssh-orders-standby", "ssh-billing", "ssh-edge", "endpoint-orders"),
+    *("platform", "orders", "orders-standby", "billing", "recovery", "s3-eu-west-1", "s3-eu-central-1"),
+    *("writer", "on-call", "ssh-orders", "ssh-orders-standby", "ssh-billing", "ssh-edge", "endpoint-orders"),
 }
 
 
