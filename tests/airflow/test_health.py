@@ -147,7 +147,8 @@ def test_a_warning_arrives_with_all_that_on_call_needs(suite: Suite, night: Stor
         "Threshold: warning at or above 80.0 %, critical at or above 95.0 %",
         "Last good: ",
         "Next: look in pg_stat_activity who keeps them open",
-        f"Log and runbook: {suite.lab.airflow.url}/dags/{DAG}/",
+        "Runbook: An alert arrived",
+        f"Log: {suite.lab.airflow.url}/dags/{DAG}/",
     ):
         assert wanted in mail["body"]
     assert "Owner: " in mail["body"]
