@@ -74,7 +74,7 @@ def test_more_points_than_one_answer_holds_come_in_pieces(server: Prometheus) ->
 
 
 def test_what_fell_silent_is_a_gap_and_the_others_go_on(server: Prometheus) -> None:
-    query = 'last_over_time(disk_percent{instance="{instance}:9100"}[30m])'
+    query = 'last_over_time(disk_percent{instance="{instance}:9100"}[6h])'
     found = sources.look_prometheus(source(disk_percent=query, stale=DISK), server, [A, B], at_once=4)
     (sample,) = found.samples
     assert (sample.series.target, sample.series.metric, sample.series.part) == ("host/web-01", "disk_percent", "/")

@@ -117,10 +117,11 @@ def test_every_section_an_error_names_is_in_the_runbook():
     headings = set(re.findall(r"^## (.+)$", (ROOT / "include/runbooks/database_restore.md").read_text(), re.MULTILINE))
     library = ROOT / "include" / "day2"
     used = [library / each for each in ("operations/database_restore", "postgres", "repository", "cli")]
+    others = {library / "cli" / each for each in ("capacity.py", "metrics.py")}
     named = {
         section
         for each in used
-        for path in each.rglob("*.py")
+        for path in set(each.rglob("*.py")) - others
         for section in re.findall(r'runbook ?= ?"([^"]+)"', path.read_text())
     }
     assert len(named) > 10, "the search finds them"
