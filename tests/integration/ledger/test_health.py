@@ -5,14 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from day2.inventory.health import HealthPolicy, Retention, Silence
 from day2.ledger import Ledger, leases
 from day2.ledger.metrics import Metrics, Sample, Series
+from day2.operations.capacity_review.series import rates
 from day2.operations.health_check import alerts, cycle, outbox, scaling, silence, upkeep
 from day2.operations.health_check.cycle import Judged, Looked
-from day2.operations.health_check.host_look import counters
 from day2.operations.health_check.messages import messages
 from day2.operations.health_check.notify import Try
 
@@ -103,8 +104,9 @@ def test_a_gap_leaves_no_row_and_then_an_alarm(ledger: Ledger) -> None:
 def test_a_counter_that_was_reset_is_no_negative_rate(ledger: Ledger) -> None:
     judged(ledger, seen(1000, 1600, 60, 120, series=SENT))
     kept = Metrics(ledger, "production").read(SENT, NOW - 60 * MINUTE, NOW)
-    rates = counters([(at.timestamp(), value) for at, value in kept])
-    assert [rate for _, rate in rates] == [10.0, 1.0, 1.0]
+    seconds, values = (np.array(each) for each in zip(*((at.timestamp(), value) for at, value in kept), strict=True))
+    _, found, resets = rates(seconds, values)
+    assert ([round(each, 6) for each in found], resets) == ([10.0, 1.0, 1.0], 1)
 
 
 def test_a_lease_and_a_policy_silence_what_is_told_afterwards_if_it_stays(ledger: Ledger) -> None:

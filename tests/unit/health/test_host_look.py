@@ -10,7 +10,7 @@ import pytest
 
 from day2.errors import StepFailed
 from day2.hosts.shell import Done, Local
-from day2.operations.health_check.host_look import MARK, counters, look, parse
+from day2.operations.health_check.host_look import MARK, look, parse
 
 HERE = Local("here", {"PATH": os.defpath})
 SAID = f"""cpu  100 0 100 700 50 0 0 50 0 0
@@ -79,7 +79,3 @@ def test_what_cannot_be_read_is_told_and_no_zero_is_made_of_it(broken: str):
 def test_a_kernel_that_does_not_count_gives_no_percentage():
     still = SAID.replace("cpu  160 0 120 780 60 0 0 80 0 0", "cpu  100 0 100 700 50 0 0 50 0 0")
     assert not [each for each in values(still) if each.startswith("cpu_")]
-
-
-def test_a_counter_that_was_reset_began_at_zero():
-    assert counters([(0, 100), (10, 150), (20, 30), (20, 31), (30, 61)]) == [(10, 5.0), (20, 3.0), (30, 3.0)]

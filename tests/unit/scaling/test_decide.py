@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from day2.operations.scale_resource.decide import Now, Rules, Rung, bounds, decide, instances, would_use
+from day2.operations.scale_resource.decide import Now, Rules, Rung, bounds, decide, would_use
 
 AT = datetime(2027, 3, 7, 12, 0, tzinfo=UTC)
-RULES = Rules(tuple(instances(1, 8, cost=0.5)))
+RULES = Rules(tuple(Rung(str(number), number, 0.5 * number) for number in range(1, 9)))
 
 
 def now(rung: int, used: float | None, **fields) -> Now:

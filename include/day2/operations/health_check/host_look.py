@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
 from day2.errors import StepFailed
 from day2.hosts.shell import Shell, require
@@ -92,7 +91,7 @@ def _memory(known: Mapping[str, int]) -> Iterator[Value]:
 
 
 def _network(lines: list[str]) -> Iterator[Value]:
-    """Counters since the boot: their increase is made when they are stored, where a reset is seen."""
+    """Counters since the boot: their increase is made when they are read, where a reset is seen."""
     for line in lines[2:]:
         name, _, rest = line.partition(":")
         if name.strip() == "lo":
@@ -119,12 +118,3 @@ def _filesystems(lines: list[str], what: str, unit: int) -> Iterator[Value]:
         yield Value(f"{what}_used", int(used) * unit, mount)
         # As df does: what is reserved for root is no room for anybody else.
         yield Value(f"{what}_percent", 100 * int(used) / max(int(used) + int(free), 1), mount)
-
-
-def counters(values: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """From (seconds, counter) to (seconds, increase a second). A counter that fell was reset, and began at zero."""
-    found = []
-    for (then, before), (now, after) in pairwise(values):
-        if now > then:
-            found.append((now, (after - before if after >= before else after) / (now - then)))
-    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -119,8 +118,3 @@ def _to(rules: Rules, now: Now, wanted: int, why: str) -> Decision:
 
 def _names(rules: Rules, lowest: int, highest: int) -> str:
     return f"{rules.ladder[lowest].name} to {rules.ladder[highest].name}"
-
-
-def instances(least: int, most: int, *, cost: float = 0.0) -> Sequence[Rung]:
-    """The ladder of so many equal ones."""
-    return tuple(Rung(str(number), float(number), cost * number) for number in range(least, most + 1))
