@@ -49,7 +49,8 @@ def test_a_source_that_stops_in_the_middle_fails_clearly_and_the_next_try_succee
     write = s3_store.write
 
     def stopping(key, source, *, expected_bytes):
-        source.read(1 << 20)
+        # Soon: what the server has already sent would be read to its end, and under load that may be all of it.
+        source.read(1)
         bulky.stop("immediate")
         return write(key, source, expected_bytes=expected_bytes)
 
