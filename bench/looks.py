@@ -66,8 +66,8 @@ def runs(targets: int = TARGETS) -> list[dict[str, Any]]:
 
 
 def programs() -> list[str]:
-    """The server that is asked, and the client of the bare side."""
-    return [next(each for each in binaries.installed() if each.has_server)["postgres"], shutil.which("ssh") or "ssh"]
+    """The server that is asked."""
+    return [next(each for each in binaries.installed() if each.has_server)["postgres"]]
 
 
 def grid(rows: list[dict[str, Any]]) -> Grid:
